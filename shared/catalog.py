@@ -1,0 +1,56 @@
+"""The menu of nets: their names, knobs and defaults. Each entry is one file in `services/worker/nets/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Width = Annotated[int, Field(ge=1, le=8192)]
+Widths = Annotated[tuple[Width, ...], Field(max_length=16, strict=False)]
+Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class NetParams(BaseModel):
+    """Knobs of one net."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MfParams(NetParams):
+    """Matrix factorisation: b + b_u + b_i + p_u·q_i (Rendle et al., arXiv 1205.2618, 2005.09683)."""
+
+    name: Literal["mf"] = "mf"
+    embedding_dim: Annotated[int, Field(ge=1, le=2048)] = 64
+    loss: Literal["bce", "bpr"] = "bce"
+    negatives: Annotated[int, Field(ge=1, le=128)] = 4
+    init_std: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class NeumfParams(NetParams):
+    """Neural matrix factorisation: h·[p⊙q ; MLP([p';q'])] (He et al., arXiv 1708.05031)."""
+
+    name: Literal["neumf"] = "neumf"
+    embedding_dim: Annotated[int, Field(ge=1, le=2048)] = 32
+    hidden: Widths = (64, 32, 16)
+    dropout: Dropout = 0.0
+    loss: Literal["bce", "bpr"] = "bce"
+    negatives: Annotated[int, Field(ge=1, le=128)] = 4
+
+
+class MlpParams(NetParams):
+    """Records: embeddings of categories beside transformed numbers into a multilayer perceptron (arXiv 2106.11959)."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: Widths = (128, 64)
+    dropout: Dropout = 0.1
+    embedding_dim: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Width of every category's embedding; by default min(16, ⌈1.6·levels^0.56⌉) each."""
+    numbers: Literal["standard", "quantile"] = "quantile"
+    """How numbers are transformed before the first layer."""
+
+
+RecommendNet = Annotated[MfParams | NeumfParams, Field(discriminator="name")]
+DiagnoseNet = Annotated[MlpParams, Field(discriminator="name")]
+AnyNet = Annotated[MfParams | NeumfParams | MlpParams, Field(discriminator="name")]
+NETS_OF_TASK: dict[str, tuple[str, ...]] = {"recommend": ("mf", "neumf"), "diagnose": ("mlp",)}

@@ -1,0 +1,153 @@
+"""The body of `POST /v1/training_jobs`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from shared.catalog import NETS_OF_TASK, AnyNet
+from shared.schedules import ScheduleSpec
+from shared.specs.base import Spec
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
+Fraction = Annotated[float, Field(gt=0.0, lt=0.9)]
+Names = Annotated[tuple[ColumnName, ...], Field(max_length=5000, strict=False)]
+
+
+class RankingEvaluation(Spec):
+    """How a recommender is judged; sampled and full-rank figures are never comparable (Krichene & Rendle 2020)."""
+
+    protocol: Literal["leave_one_out", "random_per_user"] = "leave_one_out"
+    negatives: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Sampled negatives beside each positive; none means every item is ranked."""
+    k: Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=8, strict=False)] = (10,)
+
+    @model_validator(mode="after")
+    def _sampled_only_for_one_target(self) -> Self:
+        if self.protocol == "random_per_user" and self.negatives is not None:
+            raise ValueError("negatives go with leave_one_out; random_per_user ranks every item: leave negatives out")
+        return self
+
+
+class RecommendTask(Spec):
+    """Rank items for users from their interactions."""
+
+    name: Literal["recommend"]
+    feedback: Literal["implicit", "explicit"] = "implicit"
+    evaluation: RankingEvaluation = RankingEvaluation()
+
+
+class RecordSplit(Spec):
+    """Parts of the records; with `group`, one group's rows never stand in two parts."""
+
+    by: Literal["random"] = "random"
+    group: ColumnName | None = None
+    test: Fraction = 0.2
+    validation: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> Self:
+        if self.test + self.validation >= 0.95:
+            raise ValueError("test + validation must leave at least 5 % of the rows for training")
+        return self
+
+
+class DiagnoseTask(Spec):
+    """Predict one column of a record from the others."""
+
+    name: Literal["diagnose"]
+    target: ColumnName
+    type: Literal["binary"] = "binary"
+    exclude: Names = ()
+    split: RecordSplit = RecordSplit()
+
+
+Task = Annotated[RecommendTask | DiagnoseTask, Field(discriminator="name")]
+
+NonNegative = Annotated[float, Field(ge=0.0)]
+Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class SgdParams(Spec):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"]
+    momentum: Beta = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class AdamParams(Spec):
+    """Adam (arXiv 1412.6980); weight decay is added to the gradient."""
+
+    name: Literal["adam"]
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: NonNegative = 0.0
+
+
+class AdamWParams(Spec):
+    """AdamW (arXiv 1711.05101); weight decay is decoupled and scales with the learning rate."""
+
+    name: Literal["adamw"]
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: NonNegative = 0.01
+
+
+OptimizerParams = Annotated[SgdParams | AdamParams | AdamWParams, Field(discriminator="name")]
+
+
+class EarlyStopping(Spec):
+    """Stop when the monitored validation metric has not improved for `patience` evaluations."""
+
+    monitor: Annotated[str, Field(pattern=r"^[a-z_]+(@[0-9]+)?$", max_length=40)]
+    patience: Annotated[int, Field(ge=1, le=10_000)] = 5
+    min_delta: NonNegative = 0.0
+
+
+class Publish(Spec):
+    """What to do with the finished model."""
+
+    alias: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "production"
+    when: Literal["always", "better"] = "better"
+
+
+class JobSpec(Spec):
+    """One training asked for."""
+
+    model: ModelName
+    dataset: Annotated[str, Field(pattern=r"^ds_[0-9a-f-]{36}$")]
+    task: Task
+    net: AnyNet
+    optimizer: OptimizerParams = AdamWParams(name="adamw")
+    schedule: ScheduleSpec
+    batch_size: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
+    """Training rows a step: positives of a recommender (its negatives come on top), records of a diagnosis."""
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    precision: Literal["float32", "bf16"] = "float32"
+    gradient_clip_norm: Annotated[float, Field(gt=0)] | None = None
+    early_stopping: EarlyStopping | None = None
+    initialize_from: None = None
+    publish: Publish | None = Publish()
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _one_phase_needs_no_list(cls, value: object) -> object:
+        return ScheduleSpec.from_shorthand(value)
+
+    @model_validator(mode="after")
+    def _net_fits_task(self) -> Self:
+        wanted = NETS_OF_TASK[self.task.name]
+        if self.net.name not in wanted:
+            raise ValueError(f"task {self.task.name} trains one of {', '.join(wanted)}; net came as {self.net.name}")
+        return self
