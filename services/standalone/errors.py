@@ -1,0 +1,11 @@
+"""What can keep an embedded server from starting, said so that a person can act on it."""
+
+from __future__ import annotations
+
+
+class CannotStart(Exception):
+    """Something on this machine stands in the way; the message says what to do about it."""
+
+
+class InUse(CannotStart):
+    """Another process serves this folder or this port."""
