@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from shared.errors import GradusError
 
-class CannotStart(Exception):
+
+class CannotStart(GradusError):  # noqa: N818 (errors here are named as facts)
     """Something on this machine stands in the way; the message says what to do about it."""
+
+    code = "cannot_start"
 
 
 class InUse(CannotStart):
     """Another process serves this folder or this port."""
+
+    code = "in_use"

@@ -115,7 +115,8 @@ class EmbeddedPostgres:
         if self.port is not None:
             password = quote(password_in(self._password_path), safe="")
             return f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{self.port}/{database}"
-        return f"postgresql+psycopg://{USER}@/{database}?host={quote(str(self._sockets), safe='/')}&port={SOCKET_PORT}"
+        sockets = quote(str(self._sockets), safe="/")
+        return f"postgresql+psycopg://{USER}@/{database}?host={sockets}&port={SOCKET_PORT}"
 
     @property
     def _cluster(self) -> Path:
@@ -160,7 +161,7 @@ class EmbeddedPostgres:
                 path.unlink()
 
     def _create(self, way: str, version: int) -> None:
-        """Run initdb beside the final place and rename: a half-made cluster is never taken for a whole one."""
+        """Run initdb beside the final place, then rename: a half-made cluster is never taken for whole."""
         fresh = self.folder / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
         password_in(self._password_path)

@@ -120,7 +120,7 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self, *, lock: IO[bytes], ready: Callable[[], bool], within_seconds: float) -> None:
-        """Start, hand `lock` to the server and wait until `ready()`. Raises `CannotStart` with the log's end."""
+        """Start, hand `lock` to the server, wait until `ready()`. Raises `CannotStart` with the log's end."""
         with open_log(self.log) as log:
             self._process = subprocess.Popen(
                 self.launch.argv(),

@@ -7,12 +7,11 @@ import os
 import platform
 import shutil
 import signal
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
-
-import redis
 
 from services.standalone.errors import CannotStart
 from services.standalone.passwords import password_in
@@ -113,7 +112,7 @@ class EmbeddedValkey:
         return password_in(self.folder / "password")
 
     def _write_settings(self) -> Path:
-        """Write the server's settings into a file only the owner reads; a command line shows a password to all."""
+        """Write the settings into a file only the owner reads: a command line shows a password to all."""
         kept = self.folder / "kept"
         kept.mkdir(exist_ok=True, mode=0o700)
         listen = (
@@ -132,8 +131,25 @@ class EmbeddedValkey:
         return path
 
     def _ready(self) -> bool:
-        with redis.Redis.from_url(self.client_url, socket_timeout=1.0, retry=None) as client:
-            try:
-                return bool(client.ping())
-            except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
-                return False
+        """Ask the server for a sign of life; while it reads its files back it answers `-LOADING`."""
+        try:
+            with self._connect() as connection:
+                if self.port is not None:
+                    connection.sendall(f"AUTH {self._password}\r\n".encode())
+                connection.sendall(b"PING\r\nQUIT\r\n")
+                with connection.makefile("rb") as answers:
+                    return b"+PONG" in answers.read()
+        except OSError:
+            return False
+
+    def _connect(self) -> socket.socket:
+        if self.port is not None:
+            return socket.create_connection(("127.0.0.1", self.port), timeout=1.0)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(self._socket))
+        except OSError:
+            connection.close()
+            raise
+        return connection
