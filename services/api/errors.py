@@ -1,0 +1,172 @@
+"""Errors as answers: the only table from our kinds of error to HTTP, as RFC 9457 problem documents.
+
+A problem says where the input is wrong and what was wanted. It never repeats a value of the input: messages
+that quote one are rewritten, and a key that does not look like a field's name is shown as `*`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared import errors as kinds
+from shared.errors import Finding, GradusError
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_SECONDS = {429: "1", 503: "5"}
+
+STATUS_OF_KIND: dict[type[GradusError], int] = {
+    kinds.NotFound: 404,
+    kinds.Conflict: 409,
+    kinds.StaleRevision: 412,
+    kinds.Refused: 422,
+    kinds.TooLarge: 413,
+    kinds.Unauthenticated: 401,
+    kinds.Forbidden: 403,
+    kinds.Overloaded: 429,
+    kinds.Unavailable: 503,
+}
+
+OF_HTTP_STATUS: dict[int, tuple[str, str]] = {
+    400: (
+        "bad_request",
+        "the request could not be read; wanted well-formed JSON in UTF-8, not nested deeply",
+    ),
+    401: ("unauthenticated", "wanted Authorization: Bearer with a valid key"),
+    403: ("forbidden", "the key lacks the scope for this"),
+    404: ("not_found", "nothing is at this address"),
+    405: ("method_not_allowed", "this address does not take this method; Allow names those it takes"),
+    406: ("not_acceptable", "Accept names no form that this address can answer in"),
+    413: ("too_large", "the request body is larger than this server allows"),
+    415: ("unsupported_media_type", "the content type is not one that this address reads"),
+    416: ("range_not_satisfiable", "the range asked for lies outside the content"),
+}
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
+_MESSAGES = {
+    "json_invalid": "wanted well-formed JSON",
+    "union_tag_invalid": "wanted one of {expected_tags} in {discriminator}",
+    "extra_forbidden": "no such field",
+    "missing": "this field is required",
+}
+
+
+class ProblemItem(BaseModel):
+    """One place in the input that is wrong."""
+
+    loc: list[str | int]
+    message: str
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 writes it; `code` is stable and meant for programs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    code: str
+    errors: list[ProblemItem] | None = None
+    request_id: str | None = None
+
+
+def problem_response(
+    status: int,
+    *,
+    code: str,
+    detail: str | None = None,
+    findings: Sequence[Finding] = (),
+    headers: Mapping[str, str] | None = None,
+    request_id: str | None = None,
+) -> Response:
+    """Return a problem document; 429 and 503 say when to try again."""
+    document: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+    }
+    if detail is not None:
+        document["detail"] = detail
+    if findings:
+        document["errors"] = [{"loc": list(f.loc), "message": f.message} for f in findings]
+    if request_id is not None:
+        document["request_id"] = request_id
+    retry = {"Retry-After": RETRY_SECONDS[status]} if status in RETRY_SECONDS else {}
+    return Response(json.dumps(document), status, {**retry, **(headers or {})}, PROBLEM_JSON)
+
+
+def _headers_of(error: GradusError) -> dict[str, str]:
+    if isinstance(error, kinds.Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="gradus"'}
+    if isinstance(error, kinds.Forbidden):
+        return {"WWW-Authenticate": 'Bearer realm="gradus", error="insufficient_scope"'}
+    return {}
+
+
+def answer_kind(error: GradusError) -> Response:
+    """Return the answer to one of our own errors; a kind without a row here is our bug and answers 500."""
+    status = next((STATUS_OF_KIND[k] for k in type(error).__mro__ if k in STATUS_OF_KIND), 500)
+    if status == 500:
+        return problem_response(500, code="internal")
+    return problem_response(
+        status, code=error.code, detail=error.detail, findings=error.findings, headers=_headers_of(error)
+    )
+
+
+def _shown_loc(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+    places = loc[1:] if loc and loc[0] in ("body", "query", "path", "header") and len(loc) > 1 else loc
+    return tuple(p if isinstance(p, int) or _FIELD_NAME.fullmatch(p) else "*" for p in places)
+
+
+def _shown_message(error: Mapping[str, Any]) -> str:
+    kind, context = str(error["type"]), error.get("ctx", {})
+    if kind in _MESSAGES:
+        wanted = {
+            "expected_tags": context.get("expected_tags"),
+            "discriminator": context.get("discriminator"),
+        }
+        return _MESSAGES[kind].format(**wanted)
+    if kind.endswith(("_parsing", "_violation")):
+        return f"not a valid {kind.rsplit('_', 1)[0].replace('_', ' ')}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def findings_of(errors: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return what pydantic found, at most 50 places, without any value of the input."""
+    return [Finding(_shown_loc(e["loc"]), _shown_message(e)) for e in errors[:50]]
+
+
+async def _on_kind(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, GradusError)
+    return answer_kind(error)
+
+
+async def _on_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    findings = findings_of(error.errors())
+    detail = "the request does not fit this call; errors says where"
+    return problem_response(422, code="invalid_request", detail=detail, findings=findings)
+
+
+async def _on_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
+    code, detail = OF_HTTP_STATUS.get(error.status_code, default)
+    return problem_response(error.status_code, code=code, detail=detail, headers=error.headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of our own, of validation and of the framework a problem document."""
+    app.add_exception_handler(GradusError, _on_kind)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)

@@ -1,0 +1,44 @@
+"""The gateway's Prometheus metrics; every label set that can be known is created at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.lifecycle import JobKind
+
+HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BODY_BYTES = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 8388608, 134217728, 2147483648)
+UNKNOWN_ROUTE = "unmatched"
+AUTH_FAILURES = ("missing", "malformed", "unknown", "revoked", "scope", "unready")
+
+http_requests = Counter("gradus_http_requests", "Answers sent", ["method", "route", "status"])
+http_seconds = Histogram(
+    "gradus_http_request_duration_seconds",
+    "From the first byte of a request to the last of its answer",
+    ["method", "route"],
+    buckets=HTTP_SECONDS,
+)
+http_in_flight = Gauge("gradus_http_requests_in_flight", "Requests being answered")
+http_body_bytes = Histogram("gradus_http_request_body_bytes", "Bytes of request bodies", buckets=BODY_BYTES)
+jobs_created = Counter("gradus_jobs_created", "Jobs accepted", ["kind"])
+auth_failures = Counter("gradus_auth_failures", "Requests turned away at the door", ["reason"])
+sse_clients = Gauge("gradus_sse_clients", "Open curve streams")
+sse_events = Counter("gradus_sse_events", "Events sent on curve streams", ["event"])
+build_info = Gauge("gradus_build_info", "1 for the build that runs", ["version", "commit"])
+
+for _kind in JobKind:
+    jobs_created.labels(_kind.value)
+for _reason in AUTH_FAILURES:
+    auth_failures.labels(_reason)
+for _event in ("point", "evaluation", "status"):
+    sse_events.labels(_event)
+
+
+def prepare_routes(routes: Iterable[tuple[str, str, Iterable[str]]]) -> None:
+    """Create at zero the series of every (method, route template, declared statuses)."""
+    for method, route, statuses in routes:
+        http_seconds.labels(method, route)
+        for status in statuses:
+            http_requests.labels(method, route, status)
