@@ -1,0 +1,173 @@
+"""Admission: a schedule's lengths become whole steps once, and what cannot be is refused with its remedy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from shared.errors import Finding, Refused
+from shared.schedules.lengths import round_half_up
+from shared.schedules.menu import AnyPhase
+from shared.schedules.phase import OptimizerTraits, Phase, Place
+from shared.schedules.resolved import ResolvedSchedule
+from shared.schedules.spec import ScheduleSpec
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleWarning:
+    """Something allowed and probably not meant; `code` is stable."""
+
+    code: str
+    message: str
+    loc: Loc
+
+
+def _refuse(findings: list[Finding]) -> None:
+    if findings:
+        raise Refused("the schedule cannot be run as written", code="schedule_refused", findings=findings)
+
+
+def _at(phase: int, name: str) -> Loc:
+    return ("schedule", "phases", phase, name)
+
+
+def _exact_durations(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -> list[Fraction]:
+    """Return each phase's length in steps before rounding; `rest` is what the others leave of T."""
+    rest = [k for k, phase in enumerate(spec.phases) if phase.duration.unit == "rest"]
+    _refuse(
+        [
+            Finding(_at(k, "duration"), 'only one phase may be "rest"; give this one a length')
+            for k in rest[1:]
+        ]
+    )
+    exact = [
+        Fraction(0)
+        if phase.duration.unit == "rest"
+        else phase.duration.exact_steps(whole=total_steps, steps_per_epoch=steps_per_epoch)
+        for phase in spec.phases
+    ]
+    for k in rest:
+        exact[k] = total_steps - sum(exact, start=Fraction(0))
+    return exact
+
+
+def phase_steps(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -> list[int]:
+    """Return N of every phase: borders ⌊Σ + ½⌋ are rounded cumulatively, so that phases tile [0, T] exactly.
+
+    Raises `Refused` when they do not tile, or when one resolves to no step at all.
+    """
+    exact = _exact_durations(spec, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    borders = [0]
+    total = Fraction(0)
+    for part in exact:
+        total += part
+        borders.append(round_half_up(total))
+    if borders[-1] != total_steps or min(exact) < 0:
+        named = round_half_up(sum((part for part in exact if part > 0), start=Fraction(0)))
+        message = f'the phases last {named} steps of {total_steps}; make one "rest" or let them add up'
+        _refuse([Finding(("schedule", "phases"), message)])
+    steps = [end - start for start, end in pairwise(borders)]
+    _refuse(
+        [
+            Finding(
+                _at(k, "duration"), f"resolves to 0 of {total_steps} steps; make it longer or leave it out"
+            )
+            for k, length in enumerate(steps)
+            if length < 1
+        ]
+    )
+    return steps
+
+
+def _settle(phase: AnyPhase, place: Place, index: int) -> AnyPhase:
+    """Return a resolved phase, or raise `Refused` with every fault of it."""
+    if getattr(phase, "lr", None) == "previous" and place.previous is None:
+        _refuse(
+            [
+                Finding(
+                    _at(index, "lr"), 'the first phase has no phase before it; write a number for "previous"'
+                )
+            ]
+        )
+    settled = phase.settled(place)
+    _refuse([Finding(_at(index, fault.field), fault.message) for fault in settled.faults(place)])
+    if not all(math.isfinite(settled.lr_at(t)) for t in (0, settled.steps)):
+        _refuse([Finding(_at(index, "name"), "the learning rate must stay finite; lower its factors")])
+    return settled
+
+
+def _check_groups(spec: ScheduleSpec, groups: Collection[str] | None) -> None:
+    if groups is None:
+        return
+    known = ", ".join(sorted(groups))
+    _refuse(
+        [
+            Finding(("schedule", "groups", name), f"names no group of this net; it has {known}")
+            for name in spec.groups
+            if name not in groups
+        ]
+    )
+
+
+def resolve(
+    spec: ScheduleSpec,
+    *,
+    total_steps: int,
+    steps_per_epoch: int,
+    optimizer: OptimizerTraits,
+    groups: Collection[str] | None = None,
+) -> ResolvedSchedule:
+    """Return the schedule in whole steps for a run of `total_steps` with epochs of `steps_per_epoch`.
+
+    `groups` are the parameter groups of the net, where it is known. Raises `Refused` with findings
+    such as ("schedule", "phases", 1, "gamma").
+    """
+    _check_groups(spec, groups)
+    steps = phase_steps(spec, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    phases: list[AnyPhase] = []
+    previous: float | None = None
+    for index, (phase, length) in enumerate(zip(spec.phases, steps, strict=True)):
+        place = Place(length, steps_per_epoch, spec.base_lr, previous, optimizer)
+        phases.append(_settle(phase, place, index))
+        previous = phases[-1].lr_at(length)
+    return ResolvedSchedule(
+        total_steps=total_steps,
+        steps_per_epoch=steps_per_epoch,
+        base_lr=spec.base_lr,
+        phases=tuple(phases),
+        groups=spec.groups,
+        own_momentum=optimizer.momentum,
+        forms=tuple(phase.form() for phase in phases),
+    )
+
+
+def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:
+    """Return what is allowed and probably not meant, phase by phase."""
+    return [*_phase_warnings(resolved), *_jumps(resolved), *_dead_start(resolved)]
+
+
+def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
+    for index, phase in enumerate(resolved.phases):
+        for advice in phase.advice(total_steps=resolved.total_steps):
+            yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field))
+
+
+def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
+    """Yield borders where the rate more than doubles or halves at once."""
+    for index in range(1, len(resolved.phases)):
+        before: Phase = resolved.phases[index - 1]
+        left, right = before.lr_at(before.steps), resolved.phases[index].lr_at(0)
+        if max(left, right) > 2.0 * min(left, right):
+            message = f"the rate jumps from {left:.6g} to {right:.6g} where this phase begins"
+            yield ScheduleWarning("jump_between_phases", message, ("schedule", "phases", index))
+
+
+def _dead_start(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
+    if resolved.lr(0) == 0.0:
+        message = "the rate of the first update is 0, so it does nothing; start above 0"
+        yield ScheduleWarning("starts_at_zero", message, ("schedule", "phases", 0))

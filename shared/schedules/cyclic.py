@@ -1,0 +1,210 @@
+"""The cyclical learning rate: a ramp, bent by a window, scaled by an amplitude."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.schedules.lengths import Length, Span
+from shared.schedules.phase import About, Advice, Breakpoint, Fault, Phase, Place, Rate, below
+
+Shape = Literal["triangular", "welch", "hann"]
+Mode = Literal["triangular", "triangular2", "exp_range"]
+Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class MomentumCycle(BaseModel):
+    """Momentum (SGD) or β₁ (Adam family) that falls while the rate rises (arXiv 1708.07120)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    base_momentum: Momentum = 0.8
+    max_momentum: Momentum = 0.9
+
+
+def window(shape: Shape, s: float) -> float:
+    """Return g(s) for the half-ramp s ∈ [0, 1]; every window has g(0) = 0 and g(1) = 1.
+
+    For s = 1 − |2u−1| they are the triangular, Welch (1 − (2u−1)²) and Hann (sin² πu) windows, u ∈ [0, 1].
+    """
+    if shape == "triangular":
+        return s
+    if shape == "welch":
+        return s * (2.0 - s)
+    return math.sin(0.5 * math.pi * s) ** 2
+
+
+def _rise_peak(shape: Shape, a: float) -> float:
+    """Return s of the highest point of a rise under exp_range, where a = up·|ln γ| > 0."""
+    if shape == "triangular":
+        return min(1.0, 1.0 / a)
+    if shape == "welch":
+        return ((a + 1.0) - math.sqrt(a * a + 1.0)) / a
+    return 2.0 / math.pi * math.atan(math.pi / a)
+
+
+class Cyclic(Phase):
+    """S(t) = base + (max−base)·g(s)·A, with P = up + down, k = ⌊t/P⌋, p = t − kP, s = p/up or (P−p)/down.
+
+    g: `triangular` s, `welch` s(2−s), `hann` sin²(πs/2). A: `triangular` 1, `triangular2` 2^(−k),
+    `exp_range` γ^t with t the step of the phase. Momentum runs against it: max_m − (max_m−base_m)·g(s)·A.
+
+    Boundary values: S(kP) = base; S(up) = max (`exp_range`: base + (max−base)·γ^up); `triangular2` halves the
+    amplitude each cycle.
+    """
+
+    about: ClassVar[About] = About(
+        purpose="Swing between two rates, so that no single one has to be tuned.",
+        formula="base + (max−base)·g(s)·A; g: triangular s, welch s(2−s), hann sin²(πs/2); "
+        "A: triangular 1, triangular2 2^(−k), exp_range γ^t",
+        latex=r"\eta_b+(\eta_{max}-\eta_b)\,g(s)\,A",
+        symbols={
+            "base": "base_lr, by default the schedule's",
+            "max": "max_lr",
+            "P": "step_size_up + step_size_down",
+            "k": "⌊t/P⌋, the cycle",
+            "s": "p/up while rising, (P−p)/down while falling, with p = t − kP",
+            "g": "shape",
+            "A": "mode",
+            "γ": "gamma",
+        },
+        example={
+            "name": "cyclic",
+            "base_lr": 0.001,
+            "max_lr": 0.006,
+            "step_size_up": "2ep",
+            "shape": "hann",
+            "mode": "triangular2",
+        },
+        boundaries=(
+            ("t = kP", "base"),
+            ("t = up", "max (exp_range: base + (max−base)·γ^up)"),
+            ("t = up + P, triangular2", "base + (max−base)/2"),
+        ),
+        sources=(
+            "Smith, arXiv 1506.01186 (WACV 2017)",
+            "momentum: Smith & Topin, arXiv 1708.07120",
+            "torch.optim.lr_scheduler.CyclicLR",
+        ),
+    )
+
+    name: Literal["cyclic"]
+    base_lr: Rate | None = None
+    max_lr: Rate
+    step_size_up: Span
+    step_size_down: Span | None = None
+    shape: Shape = "triangular"
+    mode: Mode = "triangular"
+    gamma: float = 1.0
+    momentum: MomentumCycle | None = None
+
+    @property
+    def up(self) -> int:
+        """Steps of a rise in a resolved phase."""
+        return self.step_size_up.steps
+
+    @property
+    def down(self) -> int:
+        """Steps of a fall in a resolved phase."""
+        return cast("Length", self.step_size_down).steps
+
+    @property
+    def floor(self) -> float:
+        """base_lr of a resolved phase."""
+        return cast("float", self.base_lr)
+
+    def settled(self, place: Place) -> Self:
+        """Return the resolved phase; base_lr defaults to the schedule's, the fall to the rise."""
+        phase = super().settled(place)
+        update: dict[str, object] = {}
+        if phase.base_lr is None:
+            update["base_lr"] = place.base_lr
+        if phase.step_size_down is None:
+            update["step_size_down"] = phase.step_size_up
+        return phase.model_copy(update=update)
+
+    def faults(self, place: Place) -> Iterator[Fault]:
+        """Yield what makes the phase impossible."""
+        yield from super().faults(place)
+        if self.max_lr < self.floor:
+            yield Fault("max_lr", "must be at least base_lr; raise it or lower base_lr")
+        if self.mode == "exp_range" and not 0.0 < self.gamma <= 1.0:
+            yield Fault("gamma", "must lie in (0, 1] with mode exp_range, e.g. 0.999")
+        if self.momentum is None:
+            return
+        low, high = self.momentum.base_momentum, self.momentum.max_momentum
+        yield from below(low, high, name="momentum", ceiling_name="max_momentum")
+        if not place.optimizer.cycles_momentum:
+            wanted = "wants an optimizer with momentum or beta1 (adam, adamw, or sgd with momentum above 0)"
+            yield Fault("momentum", f"cycling {wanted}; leave momentum out or change the optimizer")
+
+    def advice(self, *, total_steps: int) -> Iterator[Advice]:
+        """Yield what is probably not meant."""
+        yield from super().advice(total_steps=total_steps)
+        period = self.up + self.down
+        if self.steps % period:
+            whole = max(1, round(self.steps / period))
+            yield Advice(
+                "ends_mid_cycle",
+                "duration",
+                f"the phase ends mid-cycle after {self.steps / period:.2f} cycles of {period} steps; "
+                f"{whole * period} steps hold {whole} whole ones",
+            )
+        if self.gamma != 1.0 and self.mode != "exp_range":
+            yield Advice("unused_setting", "gamma", "gamma acts only with mode exp_range")
+
+    def swing(self, t: int) -> float:
+        """Return g(s)·A ∈ [0, 1] at t."""
+        up, down = self.up, self.down
+        cycle, p = divmod(t, up + down)
+        s = p / up if p <= up else (up + down - p) / down
+        g = window(self.shape, s)
+        if self.mode == "triangular":
+            return g
+        if self.mode == "triangular2":
+            return math.ldexp(g, -cycle)
+        return g * float(self.gamma**t)
+
+    def form(self) -> str:
+        """Return the formula with its window and its amplitude written in."""
+        g = {"triangular": "s", "welch": "s(2−s)", "hann": "sin²(πs/2)"}[self.shape]
+        amplitude = {"triangular": "", "triangular2": "·2^(−k)", "exp_range": "·γ^t"}[self.mode]
+        return f"base + (max−base)·{g}{amplitude}"
+
+    def lr_at(self, t: int) -> float:
+        """Return base + (max−base)·g(s)·A."""
+        return self.floor + (self.max_lr - self.floor) * self.swing(t)
+
+    def cycles_momentum(self) -> bool:
+        """Whether the phase sets the momentum."""
+        return self.momentum is not None
+
+    def momentum_at(self, t: int) -> float | None:
+        """Return max_m − (max_m−base_m)·g(s)·A, or none when momentum is left alone."""
+        if self.momentum is None:
+            return None
+        high = self.momentum.max_momentum
+        return high - (high - self.momentum.base_momentum) * self.swing(t)
+
+    def breakpoints(self) -> Iterator[Breakpoint]:
+        """Yield the peak of every rise and the end of every cycle."""
+        period = self.up + self.down
+        early = self._early_peak()
+        for start in range(0, self.steps, period):
+            if start:
+                yield Breakpoint(start, "cycle ends")
+            peaks = sorted({*early, self.up} if early else {self.up})
+            for t in peaks:
+                if start + t < self.steps:
+                    yield Breakpoint(start + t, "peak")
+
+    def _early_peak(self) -> tuple[int, ...]:
+        """Return the steps around the highest point of a rise that `exp_range` moves before its end."""
+        if self.mode != "exp_range" or self.gamma >= 1.0:
+            return ()
+        s = _rise_peak(self.shape, self.up * -math.log(self.gamma))
+        at = s * self.up
+        return tuple(t for t in (math.floor(at), math.ceil(at)) if 0 < t < self.up)

@@ -1,0 +1,55 @@
+"""The schedules there are: one file and one word in this union each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+from pydantic import Field
+
+from shared.schedules.constant import Constant
+from shared.schedules.cosine import Cosine
+from shared.schedules.cyclic import Cyclic
+from shared.schedules.linear import Linear
+from shared.schedules.phase import Phase
+from shared.schedules.step import Step
+
+AnyPhase = Constant | Step | Linear | Cosine | Cyclic
+
+OnePhase = Annotated[AnyPhase, Field(discriminator="name")]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One schedule of the catalogue; `example` is a whole schedule, `json_schema` that of the phase."""
+
+    name: str
+    kind: str
+    purpose: str
+    formula: str
+    latex: str
+    symbols: dict[str, str]
+    boundaries: tuple[tuple[str, str], ...]
+    sources: tuple[str, ...]
+    example: dict[str, Any]
+    json_schema: dict[str, Any]
+
+
+def _entry(phase: type[Phase]) -> Entry:
+    (name,) = get_args(phase.model_fields["name"].annotation)
+    about = phase.about
+    return Entry(
+        name=name,
+        kind="phase",
+        purpose=about.purpose,
+        formula=about.formula,
+        latex=about.latex,
+        symbols=about.symbols,
+        boundaries=about.boundaries,
+        sources=about.sources,
+        example=about.example,
+        json_schema=phase.model_json_schema(mode="validation"),
+    )
+
+
+CATALOG: dict[str, Entry] = {entry.name: entry for entry in map(_entry, get_args(AnyPhase))}

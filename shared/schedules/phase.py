@@ -1,0 +1,209 @@
+"""What every phase of a schedule is: fields as a client writes them, and a pure function of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.schedules.lengths import Duration, Length, round_half_up
+
+Rate = Annotated[float, Field(ge=0.0)]
+
+
+class Breakpoint(NamedTuple):
+    """A step where the curve has a corner, a jump, a peak or a border."""
+
+    step: int
+    cause: str
+
+
+class Fault(NamedTuple):
+    """A setting that cannot be: the field and what was wanted and came."""
+
+    field: str
+    message: str
+
+
+class Advice(NamedTuple):
+    """A setting that can be and is probably not meant: a stable code, the field, a sentence."""
+
+    code: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerTraits:
+    """What a schedule must know of the optimizer: whether it has a momentum to cycle, and its own value.
+
+    `momentum` is SGD's `momentum` or β₁ of the Adam family, and returns outside cycling phases.
+    """
+
+    name: str
+    cycles_momentum: bool
+    momentum: float | None = None
+
+    @classmethod
+    def of(cls, optimizer: object) -> Self:
+        """Return the traits of optimizer params that carry `name` and `betas` or `momentum`."""
+        name = str(getattr(optimizer, "name", type(optimizer).__name__))
+        betas = getattr(optimizer, "betas", None)
+        if betas is not None:
+            return cls(name=name, cycles_momentum=True, momentum=float(betas[0]))
+        momentum = float(getattr(optimizer, "momentum", 0.0))
+        return cls(name=name, cycles_momentum=momentum > 0.0, momentum=momentum)
+
+
+ANY_OPTIMIZER = OptimizerTraits(name="any", cycles_momentum=True)
+"""For previews, where no optimizer is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a phase stands in its run; `previous` is S of the phase before at its N, none in the first."""
+
+    steps: int
+    steps_per_epoch: int
+    base_lr: float
+    previous: float | None
+    optimizer: OptimizerTraits
+
+    def settle(self, length: Length) -> Length:
+        """Return a length inside the phase as whole steps, rounded half up."""
+        exact = length.exact_steps(whole=self.steps, steps_per_epoch=self.steps_per_epoch)
+        return Length.of_steps(round_half_up(exact))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the catalogue says of a schedule."""
+
+    purpose: str
+    formula: str
+    latex: str
+    example: dict[str, Any]
+    symbols: dict[str, str] = field(default_factory=dict)
+    boundaries: tuple[tuple[str, str], ...] = ()
+    """Pairs (where, value)."""
+    sources: tuple[str, ...] = ()
+
+
+class Phase(BaseModel):
+    """One stretch of a schedule. A *resolved* phase has every length in steps and every default filled in.
+
+    The methods from `lr_at` down are for resolved phases, and take `t`, the step inside the phase, 0 ≤ t ≤ N.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    about: ClassVar[About]
+    horizons: ClassVar[tuple[str, ...]] = ()
+    """Lengths that are the whole phase unless given."""
+    may_be_zero: ClassVar[frozenset[str]] = frozenset()
+    """Lengths that may resolve to 0 steps."""
+
+    duration: Duration
+
+    @property
+    def steps(self) -> int:
+        """N, the steps of a resolved phase."""
+        return self.duration.steps
+
+    def settled(self, place: Place) -> Self:
+        """Return the resolved phase."""
+        update: dict[str, object] = {"duration": Length.of_steps(place.steps)}
+        for name, value in self:
+            if name != "duration" and isinstance(value, Length):
+                update[name] = place.settle(value)
+        for name in self.horizons:
+            if getattr(self, name) is None:
+                update[name] = Length.of_steps(place.steps)
+        return self.model_copy(update=update)
+
+    def lengths(self) -> Iterator[tuple[str, Length]]:
+        """Yield the lengths inside the phase by name."""
+        for name, value in self:
+            if name != "duration" and isinstance(value, Length):
+                yield name, value
+
+    def form(self) -> str:
+        """Return the formula this phase follows, where a schedule has several under one name."""
+        return self.about.formula
+
+    def faults(self, place: Place) -> Iterator[Fault]:
+        """Yield what makes this resolved phase impossible."""
+        del place
+        for name, length in self.lengths():
+            if length.steps == 0 and name not in self.may_be_zero:
+                yield Fault(name, "resolves to 0 steps; write at least 1st")
+
+    def advice(self, *, total_steps: int) -> Iterator[Advice]:
+        """Yield what is probably not meant."""
+        for name, length in self.lengths():
+            if length.steps > self.steps:
+                yield Advice(
+                    "beyond_phase", name, f"{name} is {length.steps} steps, beyond its phase of {self.steps}"
+                )
+        for name in self.horizons:
+            horizon: Length = getattr(self, name)
+            if horizon.steps * 100 < total_steps and horizon.steps < self.steps:
+                yield Advice(
+                    "short_horizon",
+                    name,
+                    f"{name} is {horizon.steps} of {total_steps} steps; the rest runs at the held value",
+                )
+
+    def lr_at(self, t: int) -> float:
+        """Return the learning rate of the phase's update number t + 1."""
+        raise NotImplementedError
+
+    def momentum_at(self, t: int) -> float | None:
+        """Return the cycled momentum, or none where this phase leaves the optimizer's own."""
+        del t
+        return None
+
+    def cycles_momentum(self) -> bool:
+        """Whether the phase sets the momentum."""
+        return False
+
+    def breakpoints(self) -> Iterator[Breakpoint]:
+        """Yield steps strictly inside the phase; between two of them the curve is monotone."""
+        return iter(())
+
+
+class ScaledPhase(Phase):
+    """A phase that scales one learning rate η₀, its `lr`."""
+
+    lr: Rate | Literal["previous"] | None = None
+    """η₀; by default the schedule's `base_lr`; `previous` is what the phase before reaches at its end."""
+
+    @property
+    def eta0(self) -> float:
+        """η₀ of a resolved phase."""
+        return cast("float", self.lr)
+
+    def settled(self, place: Place) -> Self:
+        """Return the resolved phase."""
+        lr = self.lr
+        if lr is None:
+            lr = place.base_lr
+        elif lr == "previous":
+            lr = place.previous if place.previous is not None else "previous"
+        return super().settled(place).model_copy(update={"lr": lr})
+
+
+def below(value: float, ceiling: float, *, name: str, ceiling_name: str) -> Iterator[Fault]:
+    """Yield a fault when a floor lies above what it is the floor of."""
+    if value > ceiling:
+        yield Fault(name, f"must not exceed {ceiling_name}; lower it or raise {ceiling_name}")
+
+
+def short_decay(steps: int, *, name: str) -> Iterator[Advice]:
+    """Yield a warning for a decay of fewer than 20 steps."""
+    if steps < 20:
+        yield Advice(
+            "short_decay", name, f"the decay lasts {steps} steps; fewer than 20 hardly differ from a drop"
+        )

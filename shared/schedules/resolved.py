@@ -1,0 +1,111 @@
+"""A schedule in whole steps: lr(group, t) = lr_mult[group] · M(t) · S(t), from the step alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import accumulate
+from typing import Annotated, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.schedules.menu import OnePhase
+from shared.schedules.phase import Breakpoint
+from shared.schedules.spec import GroupName, GroupParams
+
+
+class LrEvent(Protocol):
+    """What appended to a job's LR events: from `step` on the multiplier is `m_after`."""
+
+    @property
+    def step(self) -> int:
+        """First step (updates completed before it) that the event applies to."""
+
+    @property
+    def m_after(self) -> float:
+        """The multiplier from there on."""
+
+
+def multiplier_at(events: Iterable[LrEvent], step: int) -> float:
+    """Return M(step): `m_after` of the last of the live events with step ≤ `step`, else 1.
+
+    `events` stand in the order of their `seq`. It is a look-up: nothing is multiplied again.
+    """
+    current = 1.0
+    for event in events:
+        if event.step <= step:
+            current = event.m_after
+    return current
+
+
+class ResolvedSchedule(BaseModel):
+    """S(t) for 0 ≤ t; after T it holds the last phase's S(N).
+
+    Its JSON is itself a schedule, with every length in steps and every default written out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    total_steps: Annotated[int, Field(ge=1)]
+    steps_per_epoch: Annotated[int, Field(ge=1)]
+    base_lr: float
+    phases: Annotated[tuple[OnePhase, ...], Field(min_length=1, strict=False)]
+    groups: dict[GroupName, GroupParams] = {}
+    own_momentum: float | None = None
+    """The optimizer's momentum or β₁, which returns outside phases that cycle it; none in a preview."""
+    forms: Annotated[tuple[str, ...], Field(strict=False)]
+    """The formula each phase follows, where one name covers several."""
+
+    @model_validator(mode="after")
+    def _phases_tile_the_run(self) -> Self:
+        if self.borders[-1] != self.total_steps or len(self.forms) != len(self.phases):
+            raise ValueError(f"the phases must tile {self.total_steps} steps; they end at {self.borders[-1]}")
+        return self
+
+    @cached_property
+    def borders(self) -> tuple[int, ...]:
+        """0 and the step at which each phase ends."""
+        return (0, *accumulate(phase.steps for phase in self.phases))
+
+    @cached_property
+    def cycles_momentum(self) -> bool:
+        """Whether any phase sets the momentum."""
+        return any(phase.cycles_momentum() for phase in self.phases)
+
+    def locate(self, step: int) -> tuple[int, int]:
+        """Return (phase, step inside it); past the end this is the last phase at its N."""
+        if step < 0:
+            raise ValueError(f"a step counts from 0; came {step}")
+        if step >= self.total_steps:
+            return len(self.phases) - 1, self.phases[-1].steps
+        index = bisect_right(self.borders, step) - 1
+        return index, step - self.borders[index]
+
+    def lr(self, step: int) -> float:
+        """Return S(step), the rate of update number step + 1 of a group with factor 1."""
+        index, t = self.locate(step)
+        return self.phases[index].lr_at(t)
+
+    def lr_of(self, group: str, step: int, multiplier: float = 1.0) -> float:
+        """Return lr_mult[group] · M · S(step)."""
+        params = self.groups.get(group)
+        factor = params.lr_mult if params is not None else 1.0
+        return factor * multiplier * self.lr(step)
+
+    def momentum(self, step: int) -> float | None:
+        """Return the momentum of update number step + 1; none when no phase cycles it."""
+        if not self.cycles_momentum:
+            return None
+        index, t = self.locate(step)
+        value = self.phases[index].momentum_at(t)
+        return self.own_momentum if value is None else value
+
+    def breakpoints(self) -> list[Breakpoint]:
+        """Return borders, peaks, drops and cycle ends by step; between two neighbours S is monotone."""
+        found: list[Breakpoint] = []
+        for start, phase in zip(self.borders, self.phases, strict=False):
+            found.append(Breakpoint(start, f"{phase.name} begins"))
+            found.extend(Breakpoint(start + inner.step, inner.cause) for inner in phase.breakpoints())
+        found.append(Breakpoint(self.total_steps, "end"))
+        return found

@@ -1,0 +1,64 @@
+"""A schedule as a client writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.schedules.menu import OnePhase
+
+_OF_THE_WHOLE = ("base_lr", "phases", "groups")
+
+
+class GroupParams(BaseModel):
+    """What one group of parameters does differently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    lr_mult: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
+    """Constant factor on every learning rate of the group."""
+
+
+GroupName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
+def _at_least_one(phases: tuple[OnePhase, ...]) -> tuple[OnePhase, ...]:
+    """Hold the minimum here: the built-in one counts refused phases as absent and reports them twice."""
+    if not phases:
+        raise PydanticCustomError("too_short", "a schedule needs at least one phase")
+    return phases
+
+
+class ScheduleSpec(BaseModel):
+    """A base learning rate, the phases that follow one another, and factors for groups of parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    base_lr: Annotated[float, Field(gt=0.0)]
+    phases: Annotated[
+        tuple[OnePhase, ...],
+        Field(max_length=64, strict=False, json_schema_extra={"minItems": 1}),
+        AfterValidator(_at_least_one),
+    ]
+    groups: dict[GroupName, GroupParams] = {}
+
+    @classmethod
+    def from_shorthand(cls, value: object) -> object:
+        """Return the list form of a schedule written as one phase; anything else passes unchanged."""
+        if not isinstance(value, dict) or "phases" in value or "name" not in value:
+            return value
+        whole: dict[str, Any] = {key: value[key] for key in _OF_THE_WHOLE if key in value}
+        phase = {key: item for key, item in value.items() if key not in _OF_THE_WHOLE}
+        return {**whole, "phases": [{"duration": "rest", **phase}]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_phase_needs_no_list(cls, value: object) -> object:
+        return cls.from_shorthand(value)
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Return the schedule written in plain JSON values."""
+        return cls.model_validate(value)
