@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,18 @@ MAX_FILES = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\.(json|onnx|safetensors)\Z")
 """A member is a plain file name: no folder, no drive, nothing that climbs."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    struct.error,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
+"""All that `zipfile` and `json` raise on bytes that are no package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ def unpack(blob: bytes) -> Package:
         manifest = json.loads(members.pop(MANIFEST))
         listing = dict(manifest.pop("files"))
         wanted = {str(name): (str(entry["sha256"]), int(entry["bytes"])) for name, entry in listing.items()}
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise _corrupt(type(error).__name__) from None
     came = {name: (_sha256(content), len(content)) for name, content in members.items()}
     if came != wanted:

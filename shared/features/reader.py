@@ -51,7 +51,7 @@ class RecordReader:
         self._texts_of = _getter(self._text_names)
 
     def read(self, records: Sequence[object], *, loc: Loc) -> RawRows:
-        """Check records without touching NumPy; raises `Refused` naming what is wrong in the first bad one."""
+        """Check records without touching NumPy; raises `Refused` naming what is wrong in the first bad."""
         numbers: list[float | int | None] = []
         codes: list[int] = []
         for position, record in enumerate(records):

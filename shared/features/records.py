@@ -28,7 +28,7 @@ TextColumns = Mapping[str, Sequence[str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Inputs of a net (`numbers_BF` float32, `codes_BC` int64); which numbers were missing or out of range."""
+    """Inputs of a net (`numbers_BF` float32, `codes_BC` int64); which numbers were missing or outside."""
 
     numbers_BF: NDArray[np.float32]
     codes_BC: NDArray[np.int64]
