@@ -70,6 +70,15 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
 
+def server_secret(settings: Settings) -> bytes:
+    """Return what keys the digests of API keys: the setting, or the content of `home/secret.key`, stripped.
+
+    Raises `FileNotFoundError` before the file was made; its maker writes 32 random bytes or more, as text.
+    """
+    given = settings.secret_key.get_secret_value()
+    return (given or (settings.home / "secret.key").read_text()).strip().encode()
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """Return the settings of this process."""
