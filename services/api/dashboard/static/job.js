@@ -1,0 +1,117 @@
+// One job's page: its curves drawing themselves, its events, its report.
+
+import { get } from './api.js';
+import { Curve } from './curve.js';
+import { announce, h, put } from './dom.js';
+import { EventList, downloads, specBox } from './job_details.js';
+import { JobCharts } from './job_charts.js';
+import { JobFacts } from './job_facts.js';
+import { LIVE } from './job_parts.js';
+import { Trouble } from './notices.js';
+import { poll } from './poll.js';
+import { ReportPanel } from './report.js';
+import { follow } from './sse.js';
+
+const LIVE_MS = 1_000;
+const STILL_MS = 10_000;
+const DRAW_MS = 120;
+
+/** Show the job `name` in `root` until `signal` aborts. */
+export function showJob(root, { name, signal }) {
+  new JobPage(root, name, signal).start();
+}
+
+class JobPage {
+  #job = null;
+  #drawn = 0;
+  #drawTimer = null;
+  #streamState = 'waiting';
+
+  constructor(root, id, signal) {
+    this.id = id;
+    this.base = `/v1/training_jobs/${encodeURIComponent(id)}`;
+    this.signal = signal;
+    this.curve = new Curve();
+    this.trouble = new Trouble();
+    this.facts = new JobFacts(id, { after: () => { this.trouble.acted(null); this.again(); }, onError: this.trouble.acted });
+    this.charts = new JobCharts(this.curve, { signal });
+    this.report = new ReportPanel(this.base);
+    this.events = new EventList(this.base);
+    this.spec = h('div');
+    put(root, this.facts.element, this.trouble.element, this.#layout());
+  }
+
+  #layout() {
+    return h('div', { class: 'job-grid' },
+      h('section', { class: 'job-main', 'aria-label': 'Curves' }, this.charts.element, downloads(this.base, this.id, this.trouble.acted)),
+      h('aside', { class: 'job-side', 'aria-label': 'Verdict and events' }, this.report.summary, this.facts.warnings, this.events.element),
+      h('section', { class: 'job-wide', 'aria-label': 'Report' }, this.report.element, this.spec));
+  }
+
+  start() {
+    this.again = poll(() => this.#refresh(), { pause: () => (LIVE.has(this.#job?.status) ? LIVE_MS : STILL_MS), onError: this.trouble.asked, signal: this.signal });
+  }
+
+  async #refresh() {
+    const before = this.#job;
+    const job = await get(this.base, { signal: this.signal });
+    this.#job = job;
+    this.trouble.asked(null);
+    this.facts.update(job, this.#streamState);
+    this.charts.setTotal(job.total_steps);
+    if (!before) await this.#begin(job);
+    if (before?.status !== job.status) await this.#statusChanged(before, job);
+  }
+
+  async #begin(job) {
+    document.title = `${job.model ?? job.spec?.model ?? this.id} · Gradus`;
+    put(this.spec, specBox(job.spec));
+    await this.#loadCurve();
+    this.charts.loadPlan(job).catch(() => {});  // without a preview the planned rate of each point is drawn
+    if (LIVE.has(job.status)) this.#follow();
+  }
+
+  async #statusChanged(before, job) {
+    if (before) announce(`Job ${job.status}`);
+    if (before && !LIVE.has(before.status) && LIVE.has(job.status)) this.#follow();
+    if (before && !LIVE.has(job.status)) await this.#loadCurve();
+    await Promise.all([this.events.load(this.signal), this.report.load(job, this.signal)]);
+  }
+
+  async #loadCurve() {
+    this.curve.load(await get(`${this.base}/curve?points=1000`, { signal: this.signal }));
+    this.charts.draw();
+    this.facts.newest(this.curve);
+  }
+
+  #follow() {
+    follow(`${this.base}/curve/stream`, {
+      lastId: this.curve.lastStep >= 0 ? String(this.curve.lastStep) : '',
+      signal: this.signal,
+      onEvent: (event) => this.#event(event),
+      onState: (state) => { this.#streamState = state; },
+    });
+  }
+
+  #event({ type, content }) {
+    const payload = JSON.parse(content);
+    if (type === 'point') this.curve.addPoint(payload);
+    if (type === 'evaluation') this.curve.addEvaluation(payload);
+    if (type === 'point' || type === 'evaluation') this.#drawSoon();
+    if (type === 'status') this.again();
+    return type === 'status' && !LIVE.has(payload.status) ? 'stop' : 'more';
+  }
+
+  /** Draw at most every DRAW_MS, however fast points come. */
+  #drawSoon() {
+    if (this.#drawTimer) return;
+    const wait = Math.max(0, this.#drawn + DRAW_MS - performance.now());
+    this.#drawTimer = setTimeout(() => {
+      this.#drawTimer = null;
+      this.#drawn = performance.now();
+      if (this.signal.aborted) return;
+      this.charts.draw();
+      this.facts.newest(this.curve);
+    }, wait);
+  }
+}

@@ -1,0 +1,43 @@
+// Events, downloads and the spec of a job.
+
+import { download, get } from './api.js';
+import { h, put } from './dom.js';
+import { clock, shortId } from './format.js';
+import { code } from './notices.js';
+
+const FORMS = [['CSV', 'text/csv', 'csv'], ['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['JSON', 'application/json', 'json']];
+
+/** Every transition of a job with its cause, newest first. */
+export class EventList {
+  #list = h('ol', { class: 'events' });
+
+  constructor(base) {
+    this.base = base;
+    this.element = h('section', { class: 'card', 'aria-label': 'Events' }, h('h2', {}, 'Events'), this.#list);
+  }
+
+  async load(signal) {
+    const answer = await get(`${this.base}/events`, { signal });
+    const rows = [...(answer.data ?? answer)].sort((a, b) => Date.parse(b.at ?? b.created_at) - Date.parse(a.at ?? a.created_at));
+    put(this.#list, rows.map((row) => eventItem(row)));
+  }
+}
+
+function eventItem(row) {
+  const at = row.at ?? row.created_at;
+  const change = row.from_status && row.to_status !== row.from_status ? `${row.from_status} → ${row.to_status}` : (row.to_status ?? row.status ?? row.type ?? '');
+  return h('li', {}, h('time', { datetime: at, class: 'quiet num' }, clock(at)), h('span', {}, change), row.cause || row.reason ? h('span', { class: 'quiet' }, row.cause ?? row.reason) : null);
+}
+
+/** Return the buttons that save the whole curve. */
+export function downloads(base, id, onError) {
+  const save = (accept, ending) => download(`${base}/curve?points=5000`, accept, `${shortId(id).replace('…', '')}-curve.${ending}`).catch(onError);
+  return h('div', { class: 'actions downloads', role: 'group', 'aria-label': 'Download the curve' },
+    h('span', { class: 'quiet' }, 'Download the curve:'),
+    FORMS.map(([name, accept, ending]) => h('button', { type: 'button', class: 'small', onclick: () => save(accept, ending) }, name)));
+}
+
+/** Return the spec as JSON, closed at first. */
+export function specBox(spec) {
+  return h('details', { class: 'card' }, h('summary', {}, 'Spec as JSON'), code(JSON.stringify(spec, null, 2)));
+}

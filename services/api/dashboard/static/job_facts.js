@@ -1,0 +1,89 @@
+// The head of a job's page: what it is, how far it is, and what can be done with it.
+
+import { h, put, setAttr, setText } from './dom.js';
+import { ago, clock, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
+import { headline, jobButtons, metricText, pill, plainMetrics, progressBar } from './job_parts.js';
+
+export class JobFacts {
+  #cells = {};
+  #status = pill('');
+  #progress = progressBar();
+  #title = h('h1', {}, '…');
+  #line = h('p', { class: 'quiet line' });
+  #live = h('span', { class: 'quiet live-note' });
+  #error = h('div');
+  #published = h('p', { class: 'line' });
+
+  constructor(id, callbacks) {
+    this.buttons = jobButtons(id, callbacks);
+    this.warnings = h('section', { class: 'card', hidden: true, 'aria-label': 'Warnings' });
+    const names = ['Step', 'Epoch', 'Learning rate', 'Loss', 'Samples/s', 'Time', 'Newest', 'Best', 'Attempt'];
+    for (const name of names) this.#cells[name] = h('dd', { class: 'num' }, '–');
+    this.element = h('div', { class: 'job-head' },
+      h('p', { class: 'crumbs' }, h('a', { href: '#/jobs' }, 'Jobs'), ' / ', h('code', {}, id)),
+      h('div', { class: 'head' }, this.#title, this.#status.element, this.#live, this.buttons.element),
+      this.#line, this.#published, this.#progress.element,
+      h('dl', { class: 'facts' }, names.map((name) => h('div', {}, h('dt', {}, name), this.#cells[name]))),
+      this.#error);
+  }
+
+  update(job, streamState) {
+    setText(this.#title, job.model ?? job.spec?.model);
+    this.#status.update(job.status);
+    this.#progress.update(job);
+    this.buttons.update(job);
+    setText(this.#live, job.status === 'running' ? { live: 'live', waiting: 'reconnecting…', refused: 'stream refused' }[streamState] : '');
+    setText(this.#line, describe(job));
+    this.#numbers(job);
+    this.#outcome(job);
+  }
+
+  /** Show the newest point of the curve. */
+  newest(curve) {
+    const last = curve.steps.length - 1;
+    if (last < 0) return;
+    setText(this.#cells['Learning rate'], number(curve.lr[last], 4));
+    setText(this.#cells.Loss, number(curve.loss[last], 4));
+  }
+
+  #numbers(job) {
+    const cell = this.#cells;
+    setText(cell.Step, `${integer(job.step)} / ${integer(job.total_steps)}`);
+    setText(cell.Epoch, `${integer(job.epoch)} / ${integer(job.spec?.epochs)}`);
+    setText(cell['Samples/s'], integer(job.samples_per_second));
+    setText(cell.Time, timeText(job));
+    setText(cell.Newest, metricText(headline(job)));
+    setText(cell.Best, bestText(job.best));
+    setText(cell.Attempt, integer(job.attempt));
+  }
+
+  #outcome(job) {
+    if (job.error) put(this.#error, h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' }, h('strong', {}, job.error.code ?? 'failed'), h('p', {}, job.error.message ?? job.error.detail ?? '')));
+    else put(this.#error);
+    if (job.model_version && !this.#published.firstChild) put(this.#published, 'Published as ', h('a', { href: `#/models/${encodeURIComponent(job.model)}` }, `${job.model} version ${job.model_version}`));
+    const texts = job.warnings ?? [];
+    this.warnings.hidden = texts.length === 0;
+    if (texts.length) put(this.warnings, h('h2', {}, 'Warnings'), h('ul', { class: 'plain-list' }, texts.map((entry) => h('li', {}, entry.message ?? entry))));
+    setAttr(this.element, 'data-status', job.status);
+  }
+}
+
+function describe(job) {
+  const spec = job.spec ?? {};
+  const parts = [spec.task?.name, spec.net?.name, spec.optimizer?.name, scheduleName(spec.schedule), spec.batch_size ? `batch ${integer(spec.batch_size)}` : null, Number.isFinite(spec.seed) ? `seed ${spec.seed}` : null, spec.precision];
+  return parts.filter(Boolean).join(' · ');
+}
+
+function timeText(job) {
+  if (job.status === 'running' && Number.isFinite(job.eta_seconds)) return `${duration(job.eta_seconds)} left`;
+  if (job.started_at && job.finished_at) return `${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
+  return job.started_at ? `since ${clock(job.started_at)}` : `created ${ago(job.created_at)}`;
+}
+
+function bestText(best) {
+  if (!best) return '–';
+  if (Number.isFinite(best.value)) return `${metricName(best.metric ?? best.monitor ?? best.name ?? '')} ${fixed(best.value)}`;
+  const metrics = plainMetrics(best);
+  const [name] = Object.keys(metrics);
+  return name ? `${metricName(name)} ${fixed(metrics[name])}` : '–';
+}

@@ -1,0 +1,57 @@
+// Where the page starts: the key, the header, and the view that the address names.
+
+import { h, put } from './dom.js';
+import { startHeader } from './header.js';
+import { keyBox } from './notices.js';
+import { key, onKeyChange, takeKeyFromAddress } from './session.js';
+import { showDatasets } from './datasets.js';
+import { showJob } from './job.js';
+import { showJobs } from './jobs.js';
+import { showModel } from './model.js';
+import { showModels } from './models.js';
+
+const SECTIONS = {
+  jobs: { title: 'Jobs', list: showJobs, one: showJob },
+  models: { title: 'Models', list: showModels, one: showModel },
+  datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
+};
+
+let leaving = new AbortController();
+
+/** Return the section and the name in an address such as `#/jobs/job_…`. */
+export function parseRoute(hash) {
+  const [, section = 'jobs', name = ''] = /^#\/([a-z]+)(?:\/([^/?&]+))?/.exec(hash) ?? [];
+  return { section: section in SECTIONS ? section : 'jobs', name: decodeURIComponent(name) };
+}
+
+function show(moved) {
+  leaving.abort();
+  leaving = new AbortController();
+  const { section, name } = parseRoute(location.hash);
+  markSection(section);
+  document.title = `${name || SECTIONS[section].title} · Gradus`;
+  const root = document.getElementById('main');
+  const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section });
+  put(root, page);
+  if (!key()) put(page, keyBox());
+  else (name ? SECTIONS[section].one : SECTIONS[section].list)(page, { name, signal: leaving.signal });
+  // Only a move inside the page takes the focus along; a first load leaves it where the reader has it.
+  if (moved) root.focus({ preventScroll: true });
+}
+
+function markSection(section) {
+  for (const link of document.querySelectorAll('.nav a')) {
+    if (link.dataset.section === section) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+}
+
+takeKeyFromAddress();
+startHeader();
+onKeyChange(() => show(false));
+addEventListener('hashchange', () => {
+  takeKeyFromAddress();
+  show(true);
+  scrollTo(0, 0);
+});
+show(false);

@@ -1,0 +1,54 @@
+// The published models: name, task, versions and aliases.
+
+import { get } from './api.js';
+import { h, put } from './dom.js';
+import { ago, clock } from './format.js';
+import { Trouble, emptyBox } from './notices.js';
+import { poll } from './poll.js';
+
+const STILL_MS = 8_000;
+const COLUMNS = ['Model', 'Task', 'Newest version', 'Aliases', 'Published', ''];
+
+/** Show the list of models in `root` until `signal` aborts. */
+export function showModels(root, { signal }) {
+  const trouble = new Trouble();
+  const list = h('div');
+  let shown = '';
+  put(root, h('div', { class: 'head' }, h('h1', {}, 'Models')), trouble.element, list);
+  const load = async () => {
+    const { data } = await get('/v1/models?limit=100', { signal });
+    trouble.asked(null);
+    if (JSON.stringify(data) === shown) return;
+    shown = JSON.stringify(data);
+    put(list, data.length ? table(data) : noModels());
+  };
+  poll(load, { pause: () => STILL_MS, onError: trouble.asked, signal });
+}
+
+function table(models) {
+  const rows = models.map((model) => {
+    const page = `#/models/${encodeURIComponent(model.name)}`;
+    const cells = [h('a', { href: page }, model.name), model.task ?? model.kind ?? '–', newest(model), aliasChips(model.aliases),
+      h('time', { datetime: published(model), title: clock(published(model)) }, ago(published(model))), h('a', { href: page }, 'Ask it')];
+    return h('tr', { 'data-model': model.name }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] || null }, cell)));
+  });
+  return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
+}
+
+function newest(model) {
+  return model.latest_version ?? model.latest ?? model.version ?? '–';
+}
+
+function published(model) {
+  return model.updated_at ?? model.published_at ?? model.created_at;
+}
+
+/** Return aliases as chips: `production → 3`. Takes `{alias: version}` or `[{alias, version}]`. */
+export function aliasChips(aliases) {
+  const pairs = Array.isArray(aliases) ? aliases.map((entry) => [entry.alias ?? entry.name, entry.version]) : Object.entries(aliases ?? {}).map(([name, value]) => [name, value?.version ?? value]);
+  return h('span', { class: 'chips' }, pairs.length ? pairs.map(([alias, version]) => h('span', { class: 'chip' }, `${alias} → ${version}`)) : '–');
+}
+
+function noModels() {
+  return emptyBox('No models yet', h('p', {}, 'A finished job publishes a version of the model that its spec names; with the alias production it answers here and over REST.'), h('p', {}, h('a', { href: '#/jobs' }, 'See the jobs')));
+}

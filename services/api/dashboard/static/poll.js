@@ -1,0 +1,38 @@
+// Asking again and again, politely: never two at once, not while the tab is hidden, slower after errors.
+
+const SLOWEST_MS = 30_000;
+
+/**
+ * Run `task` now and then `pause()` milliseconds after it ended, until `signal` aborts.
+ * Errors go to `onError`; returns a function that asks at once.
+ */
+export function poll(task, { pause, onError, signal }) {
+  let timer = null;
+  let running = false;
+  let failures = 0;
+
+  async function turn() {
+    if (running || signal.aborted) return;
+    running = true;
+    clearTimeout(timer);
+    try {
+      await task(signal);
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (!signal.aborted) onError(error);
+    }
+    running = false;
+    schedule();
+  }
+
+  function schedule() {
+    if (signal.aborted || document.hidden) return;
+    timer = setTimeout(turn, Math.min(pause() * 2 ** Math.min(failures, 4), SLOWEST_MS));
+  }
+
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) turn(); }, { signal });
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  turn();
+  return turn;
+}
