@@ -61,7 +61,7 @@ def main(way: str, signal_number: str, owner_pid: str, program: str, *arguments:
         sys.exit(CANNOT_CHANGE_USER)
     die_with_owner(int(signal_number), int(owner_pid))
     try:
-        os.execve(program, [program, *arguments], {})  # noqa: S606 (no shell is wanted)
+        os.execv(program, [program, *arguments])  # noqa: S606 (no shell is wanted)
     except OSError as error:
         sys.stderr.write(f"{error.errno}\n")
         sys.exit(CANNOT_EXECUTE)

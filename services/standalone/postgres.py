@@ -87,7 +87,8 @@ class EmbeddedPostgres:
             self._sockets = socket_folder(self.folder / "run", socket_name=f".s.PGSQL.{SOCKET_PORT}")
             self._prepare(way)
             self._server = ServerProcess(self._launch(way), self._log)
-            self._server.start(lock=lock, ready=self._ready, within_seconds=START_SECONDS)
+            self._server.spawn(inherit=[lock])
+            self._server.wait_until(self._ready, within_seconds=START_SECONDS)
 
     def stop(self) -> None:
         """Stop at once and cleanly: clients are cut off, nothing needs recovery."""
@@ -97,6 +98,11 @@ class EmbeddedPostgres:
     def running(self) -> bool:
         """Tell whether the server's process lives."""
         return self._server is not None and self._server.running()
+
+    @property
+    def status(self) -> int | None:
+        """Exit status of a server that ended, negative for a signal."""
+        return None if self._server is None else self._server.status
 
     @property
     def pid(self) -> int:

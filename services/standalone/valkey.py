@@ -75,7 +75,8 @@ class EmbeddedValkey:
             self._server = ServerProcess(
                 Launch(command, stop_signal=signal.SIGTERM), self.log or self.folder / "server.log"
             )
-            self._server.start(lock=lock, ready=self._ready, within_seconds=START_SECONDS)
+            self._server.spawn(inherit=[lock])
+            self._server.wait_until(self._ready, within_seconds=START_SECONDS)
 
     def stop(self) -> None:
         """Stop cleanly; what was acknowledged is on disk."""
@@ -85,6 +86,11 @@ class EmbeddedValkey:
     def running(self) -> bool:
         """Tell whether the server's process lives."""
         return self._server is not None and self._server.running()
+
+    @property
+    def status(self) -> int | None:
+        """Exit status of a server that ended, negative for a signal."""
+        return None if self._server is None else self._server.status
 
     @property
     def pid(self) -> int:
