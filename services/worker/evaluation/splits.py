@@ -151,7 +151,7 @@ def split_records(
         place_N, weight_N = _stratified_places(codes, rng), np.ones(len(codes), np.int64)
         unit_N = np.arange(len(codes))
     else:
-        unit_N = _factorise(groups_N[int(row)] for row in labelled)
+        unit_N = factorise(groups_N[int(row)] for row in labelled)
         weight_N = np.bincount(unit_N)
         place_N = _stratified_places(_majority(unit_N, codes), rng)
     part_N = _fill(place_N, weight_N, test_size, validation_size)[unit_N]
@@ -242,7 +242,8 @@ def _fill(place_G: Floats, weight_G: Longs, test_size: int, validation_size: int
     return part_G
 
 
-def _factorise(groups: Iterable[str | None]) -> Longs:
+def factorise(groups: Iterable[str | None]) -> Longs:
+    """Number groups in the order in which they appear; a missing one is a group of its own."""
     seen: dict[object, int] = {}
     return np.array(
         [seen.setdefault(row if group is None else (group,), len(seen)) for row, group in enumerate(groups)],
