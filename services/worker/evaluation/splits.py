@@ -243,7 +243,7 @@ def _fill(place_G: Floats, weight_G: Longs, test_size: int, validation_size: int
 
 
 def factorise(groups: Iterable[str | None]) -> Longs:
-    """Number groups in the order in which they appear; a missing one is a group of its own."""
+    """Return a number for each group, in order of appearance; a missing one is a group of its own."""
     seen: dict[object, int] = {}
     return np.array(
         [seen.setdefault(row if group is None else (group,), len(seen)) for row, group in enumerate(groups)],
