@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import Finding, Refused
-from shared.features.categories import NA, RARE, UNKNOWN, CategoryColumn, fit_category
+from shared.features.categories import NA, RARE, RESERVED, UNKNOWN, CategoryColumn, fit_category
 from shared.features.numbers import Floats, NumberColumn, NumberTable, Transform, fit_number
 from shared.features.reader import Loc, RawRows, Record, RecordReader
 
@@ -156,6 +156,22 @@ class RecordEncoder:
         medians = np.array([[c.median for c in self.fitted.numbers]], dtype=np.float64)
         modes = np.array([[c.mode for c in self.fitted.categories]], dtype=np.int64)
         return self._encoded(medians.reshape(1, -1), modes.reshape(1, -1))
+
+    def describe_inputs(self) -> list[dict[str, object]]:
+        """Return what a form or a card says of every column: kind, reference value, range or levels."""
+        numbers: list[dict[str, object]] = [
+            {"name": c.name, "kind": "number", "reference": c.median, "low": c.low, "high": c.high}
+            for c in self.fitted.numbers
+        ]
+        return numbers + [
+            {
+                "name": c.name,
+                "kind": "category",
+                "reference": c.names[c.mode] if c.mode >= len(RESERVED) else None,
+                "levels": list(c.levels),
+            }
+            for c in self.fitted.categories
+        ]
 
     def flags(self, encoded: Encoded) -> list[list[str]]:
         """Return for each record `out_of_range:`, `missing:` and `unseen:` with the column's name.
