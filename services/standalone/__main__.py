@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pydantic import ValidationError
+
 from services.standalone.demo.story import Demo
 from services.standalone.serving import serve
 from shared.errors import GradusError
@@ -24,7 +26,11 @@ def main(arguments: list[str]) -> int:
         return serve(settings(), story=story)
     except GradusError as error:
         sys.stderr.write(f"{error.detail}\n")
-        return 1
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "_".join(str(part) for part in wrong["loc"]).upper()
+            sys.stderr.write(f"GRADUS_{name}: {wrong['msg']}\n")
+    return 1
 
 
 if __name__ == "__main__":

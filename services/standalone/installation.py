@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class Installation:
     settings: Settings
     home: Home
     say: Callable[[str], None]
+    stopping: threading.Event
     household: Household = field(init=False)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -132,10 +134,11 @@ class Installation:
                 raise CannotStart(
                     f"{kept.name} ended at once; the end of {kept.log}:\n{last_lines(kept.log, 15)}"
                 )
+            if self.stopping.wait(0.05):
+                raise CannotStart("stopped while it was starting")
             if time.monotonic() > deadline:
                 log = self.home.logs / "gateway.log"
                 raise CannotStart(f"the gateway is not ready; the end of {log}:\n{last_lines(log, 15)}")
-            time.sleep(0.05)
 
 
 def answers(url: str, *, headers: Mapping[str, str] | None = None) -> bool:
@@ -147,11 +150,13 @@ def answers(url: str, *, headers: Mapping[str, str] | None = None) -> bool:
 
 
 @contextmanager
-def running_installation(settings: Settings, say: Callable[[str], None]) -> Iterator[Installation]:
+def running_installation(
+    settings: Settings, *, say: Callable[[str], None], stopping: threading.Event
+) -> Iterator[Installation]:
     """Start an installation and stop it at the end, whatever happens in between."""
     home, lock = open_home(settings.home)
     with lock:
-        installation = Installation(settings, home, say)
+        installation = Installation(settings, home, say, stopping)
         try:
             installation.start()
             yield installation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -53,23 +53,28 @@ class Teller:
 
 
 def serve(settings: Settings, *, story: Story | None) -> int:
-    """Run an installation until a signal; return the exit status. Raises `CannotStart`."""
+    """Run an installation until a signal; return the exit status. Raises what kept it from serving."""
     console = Console(highlight=False, soft_wrap=True)
+    teller = None
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
     with _stop_signals() as stopping:
-        console.print("starting Gradus …")
-        with running_installation(settings, lambda text: console.print(text, markup=False)) as installation:
-            _introduce(installation, console)
-            teller = Teller(story, stopping) if story else None
-            if teller:
+        say("starting Gradus …")
+        with running_installation(settings, say=say, stopping=stopping) as installation:
+            _introduce(installation, say)
+            if story:
+                teller = Teller(story, stopping)
                 teller.start(installation, console)
             while not stopping.wait(TEND_SECONDS):
                 installation.household.tend()
             if teller:
                 teller.end()
-            console.print("stopping …")
-        if teller and teller.error:
-            raise teller.error
-    console.print("stopped")
+            say("stopping …")
+    if teller and teller.error:
+        raise teller.error
+    say("stopped")
     return 0
 
 
@@ -87,14 +92,13 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _introduce(installation: Installation, console: Console) -> None:
-    home = installation.home
+def _introduce(installation: Installation, say: Callable[[str], None]) -> None:
     lines = {
         "dashboard": f"{installation.address}/",
-        "API": f"{installation.address}/v1 (described at {installation.address}/docs)",
-        "admin key": f"cat {home.admin_key}",
-        "logs": f"{home.logs}",
+        "API": f"{installation.address}/v1, described at {installation.address}/docs",
+        "admin key": f"cat {installation.home.admin_key}",
+        "logs": str(installation.home.logs),
     }
     for name, value in lines.items():
-        console.print(f"  [bold]{name:<10}[/] {value}")
-    console.print("Ctrl-C stops everything.")
+        say(f"  {name:<10} {value}")
+    say("Ctrl-C stops everything.")

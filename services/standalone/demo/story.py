@@ -75,7 +75,7 @@ class Demo:
     def _train(self, each: Plan, job: Json) -> None:
         if job["status"] == "succeeded":
             self._say(
-                f"{each.title}: version {job['model_version']} was trained before; make demo AGAIN=1 trains anew"
+                f"{each.title}: version {job['model_version']} was trained before (AGAIN=1 trains anew)"
             )
         else:
             with display(self._console, each.title) as shown:

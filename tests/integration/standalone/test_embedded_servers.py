@@ -16,6 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from services.standalone import ordinary, process
 from services.standalone.errors import CannotStart, InUse
@@ -156,7 +158,10 @@ def test_on_tcp_both_servers_ask_for_a_password(home: Path) -> None:
             psycopg.connect(host="127.0.0.1", port=postgres.port, user="postgres", password="guess")
         with redis.Redis.from_url(valkey.url) as client:
             assert client.ping()
-        with redis.Redis(port=valkey.port or 0, retry=None) as client, pytest.raises(redis.AuthenticationError):
+        with (
+            redis.Redis(port=valkey.port or 0, retry=Retry(NoBackoff(), 0)) as client,
+            pytest.raises(redis.AuthenticationError),
+        ):
             client.ping()
     finally:
         postgres.stop()
