@@ -32,14 +32,16 @@ class NeumfParams(NetParams):
 
     name: Literal["neumf"] = "neumf"
     embedding_dim: Annotated[int, Field(ge=1, le=2048)] = 32
-    hidden: Widths = (64, 32, 16)
+    """Width of each part's embedding: of the product, and of either half of the perceptron's input."""
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=16, strict=False)] = (64, 32, 16)
     dropout: Dropout = 0.0
     loss: Literal["bce", "bpr"] = "bce"
     negatives: Annotated[int, Field(ge=1, le=128)] = 4
+    init_std: Annotated[float, Field(gt=0, le=1)] = 0.01
 
 
 class MlpParams(NetParams):
-    """Records: embeddings of categories beside transformed numbers into a multilayer perceptron (arXiv 2106.11959)."""
+    """Records: category embeddings beside transformed numbers into a perceptron (arXiv 2106.11959)."""
 
     name: Literal["mlp"] = "mlp"
     hidden: Widths = (128, 64)
@@ -54,3 +56,9 @@ RecommendNet = Annotated[MfParams | NeumfParams, Field(discriminator="name")]
 DiagnoseNet = Annotated[MlpParams, Field(discriminator="name")]
 AnyNet = Annotated[MfParams | NeumfParams | MlpParams, Field(discriminator="name")]
 NETS_OF_TASK: dict[str, tuple[str, ...]] = {"recommend": ("mf", "neumf"), "diagnose": ("mlp",)}
+GROUPS_OF_NET: dict[str, tuple[str, ...]] = {
+    "mf": ("embeddings", "head"),
+    "neumf": ("embeddings", "body", "head"),
+    "mlp": ("embeddings", "body", "head"),
+}
+"""Parameter groups a schedule may name; `mlp` lacks one where it has no category or no hidden layer."""

@@ -1,0 +1,140 @@
+"""Everything needed to go on to the last bit: weights, optimizer, generators, batches, the caller's state.
+
+The format is safetensors with one JSON text in its metadata; nothing is pickled. Names of tensors:
+`net/<parameter>`, `optimizer/<parameter>/<moment>`, `rng/<device>`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from services.worker.training.determinism import rng_state, set_rng_state
+from services.worker.training.loop import Batches
+from services.worker.training.optim import SteppedOptimizer
+from shared.errors import Conflict
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A checkpoint in memory: `step` updates are done; `tensors` are copies on the CPU."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    batches: dict[str, int]
+    extra: dict[str, Any]
+    """The caller's own state as JSON: early stopping, last_event_seq, …"""
+
+
+def capture(
+    net: nn.Module, *, optimizer: SteppedOptimizer, batches: Batches, step: int, extra: dict[str, Any]
+) -> Snapshot:
+    """Return a copy of all that decides the updates after `step`; training may go on at once."""
+    tensors = {f"net/{name}": _copy(tensor) for name, tensor in net.state_dict().items()}
+    for name, parameter in net.named_parameters():
+        for key, tensor in optimizer.state_of(parameter).items():
+            tensors[f"optimizer/{name}/{key}"] = _copy(tensor)
+    device = optimizer.parameters[0].device
+    tensors |= {f"rng/{name}": state.clone() for name, state in rng_state(device).items()}
+    return Snapshot(step=step, tensors=tensors, batches=batches.state(), extra=extra)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def to_bytes(snapshot: Snapshot) -> bytes:
+    """Return a snapshot as one safetensors blob."""
+    state = {
+        "format": FORMAT,
+        "step": snapshot.step,
+        "batches": snapshot.batches,
+        "extra": snapshot.extra,
+    }
+    return save_tensors(snapshot.tensors, metadata={"gradus": json.dumps(state, allow_nan=False)})
+
+
+def digest(blob: bytes) -> str:
+    """Return the SHA-256 of a blob in hexadecimal."""
+    return sha256(blob).hexdigest()
+
+
+def from_bytes(blob: bytes, *, sha256_hex: str | None = None) -> Snapshot:
+    """Return the snapshot in a blob. Raises `Conflict` when the blob is not whole or not a checkpoint."""
+    if sha256_hex is not None and digest(blob) != sha256_hex:
+        raise Conflict("the checkpoint is damaged; its SHA-256 differs from the recorded one", code="damaged")
+    try:
+        tensors = load_tensors(blob)
+        state = json.loads(_metadata(blob)["gradus"])
+        if state["format"] != FORMAT:
+            raise Conflict(f"the checkpoint has format {state['format']}; wanted {FORMAT}", code="damaged")
+        return Snapshot(state["step"], tensors, state["batches"], state["extra"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise Conflict("the blob is not a checkpoint of this product", code="damaged") from error
+
+
+def _metadata(blob: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors blob: 8 bytes of length, then a JSON header."""
+    length = int.from_bytes(blob[:8], "little")
+    metadata: dict[str, str] = json.loads(blob[8 : 8 + length])["__metadata__"]
+    return metadata
+
+
+def restore(snapshot: Snapshot, *, net: nn.Module, optimizer: SteppedOptimizer, batches: Batches) -> None:
+    """Put a net, its optimizer, the batches and the generators where the snapshot was taken.
+
+    Raises `Conflict` and changes nothing when names, shapes or types differ, or when the batches are others.
+    """
+    batches.restore(snapshot.batches)
+    restore_weights(snapshot, net=net)
+    kept = _under("optimizer/", snapshot.tensors)
+    for name, parameter in net.named_parameters():
+        state = _under(f"{name}/", kept)
+        optimizer.inner.state[parameter] = {key: _home(key, t, parameter) for key, t in state.items()}
+    set_rng_state(_under("rng/", snapshot.tensors), optimizer.parameters[0].device)
+
+
+def restore_weights(snapshot: Snapshot, *, net: nn.Module) -> None:
+    """Put only the weights of a snapshot into a net: what judging or packing the best checkpoint needs."""
+    weights = _under("net/", snapshot.tensors)
+    own = net.state_dict()
+    _check_equal_shapes(weights, own)
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+
+
+def _check_equal_shapes(came: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    wrong = [
+        f"{name}: wanted {_shape(wanted.get(name))}, came {_shape(came.get(name))}"
+        for name in sorted(came.keys() | wanted.keys())
+        if _shape(came.get(name)) != _shape(wanted.get(name))
+    ]
+    if wrong:
+        raise Conflict(
+            f"the checkpoint is of another net; {'; '.join(wrong[:5])}", code="checkpoint_mismatch"
+        )
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "nothing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _home(key: str, tensor: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Return a moment beside its parameter; fused kernels keep the step count on the device too."""
+    del key
+    return tensor.to(parameter.device, copy=True)
