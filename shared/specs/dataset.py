@@ -62,3 +62,7 @@ class DatasetSummary(Spec):
     has_ratings: bool = False
     has_timestamps: bool = False
     warnings: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """How ambiguous things were read, e.g. the unit of times."""
+    sha256: str | None = None
+    """Of the canonical content, whatever format it came in."""

@@ -1,0 +1,62 @@
+"""One uploaded data set from its files to its canonical form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.worker.data.findings import Findings, UnreadableFiles
+from services.worker.data.limits import Limits, Meter
+from services.worker.data.movielens import NOT_READ
+from services.worker.data.read_interactions import read_interactions, write_interactions
+from services.worker.data.read_records import read_records
+from services.worker.data.readers import open_source
+from shared.specs.dataset import DatasetSpec, DatasetSummary
+from shared.storage import Storage, dataset_folder, upload_folder
+
+__all__ = ["Limits", "UnreadableFiles", "ingest"]
+
+
+def ingest(
+    storage: Storage, *, dataset_id: UUID, version: int, spec: DatasetSpec, limits: Limits
+) -> DatasetSummary:
+    """Read the uploaded files of a data set, write its canonical files and return what stands in them.
+
+    Running it again does the same again. Raises `UnreadableFiles` with up to 20 places; then neither the
+    uploaded nor any canonical file of this version is left.
+    """
+    folder = dataset_folder(dataset_id, version)
+    try:
+        return _read(storage, dataset_id, folder, spec, limits)
+    except UnreadableFiles:
+        storage.delete_tree(folder)
+        storage.delete_tree(upload_folder(dataset_id))
+        raise
+
+
+def _read(
+    storage: Storage, dataset_id: UUID, folder: str, spec: DatasetSpec, limits: Limits
+) -> DatasetSummary:
+    findings = Findings(spec.kind)
+    paths = storage.list(upload_folder(dataset_id))
+    if not paths:
+        findings.refuse("files", wanted="at least one uploaded file", came="none; upload them again")
+    meter = Meter(limits, uploaded_bytes=sum(storage.size(path) for path in paths), findings=findings)
+    read, left_out = _split(paths, spec)
+    sources = [open_source(storage, path, spec=spec, meter=meter, findings=findings) for path in read]
+    if spec.kind == "records":
+        return read_records(storage, folder, sources, spec=spec, meter=meter, findings=findings)
+    summary = write_interactions(storage, folder, read_interactions(sources, spec, findings))
+    warnings = (*(f"{path.rsplit('/', 1)[-1]} is not read" for path in left_out), *summary.warnings)
+    return summary.model_copy(update={"warnings": warnings})
+
+
+def _split(paths: Sequence[str], spec: DatasetSpec) -> tuple[list[str], list[str]]:
+    """Return which files are read and which are left out: MovieLens' files that name no interaction."""
+    if spec.kind == "records":
+        return list(paths), []
+    left_out = [path for path in paths if re.fullmatch(NOT_READ, path.rsplit("/", 1)[-1])]
+    if len(left_out) == len(paths):
+        return list(paths), []
+    return [path for path in paths if path not in left_out], left_out
