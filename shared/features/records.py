@@ -191,6 +191,11 @@ class RecordEncoder:
                     found[row].append(f"{word}:{names[column]}")
         return found
 
+    def missing_share(self, encoded: Encoded) -> NDArray[np.float64]:
+        """Return for each record the share of its columns that are missing [B]."""
+        missing_B = encoded.absent_BN.sum(axis=1) + (encoded.codes_BC == NA).sum(axis=1)
+        return np.asarray(missing_B / max(len(self.column_names), 1))
+
     def _encoded(self, values_BN: Floats, codes_BC: NDArray[np.int64]) -> Encoded:
         rows = self._table.encode(values_BN)
         return Encoded(rows.inputs_BF, codes_BC, rows.absent_BN, rows.outside_BN)
