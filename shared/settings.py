@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """Attempts since the last checkpoint before a job that kills its worker is failed."""
     checkpoint_seconds: float = Field(30.0, gt=0)
     flush_seconds: float = Field(0.2, gt=0)
-    flush_steps: int = Field(50, ge=1)
+    flush_steps: int = Field(2000, ge=1)
 
     upload_max_bytes: int = Field(2 * 1024**3, ge=1)
     dataset_max_rows: int = Field(50_000_000, ge=1)

@@ -1,0 +1,137 @@
+"""Whether a training that was asked for can be run: its spec held against its data set beforehand.
+
+Whatever cannot be is a finding with its place; nothing is adjusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.errors import Conflict, Finding, Refused
+from shared.lifecycle import DatasetStatus
+from shared.schedules import OptimizerTraits, ResolvedSchedule, resolve
+from shared.specs.budget import Budget, budget
+from shared.specs.dataset import ColumnSummary, DatasetSummary
+from shared.specs.job import DiagnoseTask, JobSpec, RecommendTask
+
+KIND_OF_TASK = {"recommend": "interactions", "diagnose": "records"}
+RANKING_METRICS = ("hr", "ndcg", "recall", "mrr", "coverage")
+RATING_METRICS = ("rmse", "mae")
+BINARY_METRICS = ("auroc", "auprc", "brier", "ece", "log_loss")
+PARAMETER_GROUPS = ("embeddings", "body", "head")
+FEATURE_TYPES = ("number", "category")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A job that can be run: its steps and its schedule in whole steps."""
+
+    budget: Budget
+    schedule: ResolvedSchedule
+
+
+def admit(spec: JobSpec, *, kind: str, status: str, summary: DatasetSummary | None) -> Admission:
+    """Return the steps and the resolved schedule of a job.
+
+    Raises `Conflict` while the data set is not ready, `Refused` with findings when the job cannot run on it.
+    """
+    findings = list(_kind_findings(spec, kind))
+    _refuse(findings)
+    if status != DatasetStatus.READY or summary is None:
+        raise Conflict(f"the data set is {status}; wanted one that is ready", code="dataset_not_ready")
+    _refuse([*_task_findings(spec, summary), *_monitor_findings(spec)])
+    steps = _budget(spec, summary)
+    schedule = resolve(
+        spec.schedule,
+        total_steps=steps.total_steps,
+        steps_per_epoch=steps.steps_per_epoch,
+        optimizer=OptimizerTraits.of(spec.optimizer),
+        groups=PARAMETER_GROUPS,
+    )
+    return Admission(steps, schedule)
+
+
+def metrics_of(task: RecommendTask | DiagnoseTask) -> tuple[str, ...]:
+    """Return the validation metrics that a task yields, by name."""
+    if isinstance(task, DiagnoseTask):
+        return BINARY_METRICS
+    if task.feedback == "explicit":
+        return RATING_METRICS
+    return tuple(f"{name}@{k}" for name in RANKING_METRICS for k in task.evaluation.k)
+
+
+def _refuse(findings: list[Finding]) -> None:
+    if findings:
+        raise Refused("the job cannot be run as written; errors says where", findings=findings)
+
+
+def _budget(spec: JobSpec, summary: DatasetSummary) -> Budget:
+    try:
+        return budget(spec, summary)
+    except Refused as error:
+        place = ("task", "split") if isinstance(spec.task, DiagnoseTask) else ("dataset",)
+        raise Refused(error.detail, code=error.code, findings=[Finding(place, error.detail)]) from None
+
+
+def _kind_findings(spec: JobSpec, kind: str) -> Iterator[Finding]:
+    wanted = KIND_OF_TASK[spec.task.name]
+    if kind != wanted:
+        yield Finding(
+            ("dataset",), f"task {spec.task.name} needs a data set of {wanted}; this one holds {kind}"
+        )
+
+
+def _monitor_findings(spec: JobSpec) -> Iterator[Finding]:
+    known = metrics_of(spec.task)
+    if spec.early_stopping is not None and spec.early_stopping.monitor not in known:
+        yield Finding(
+            ("early_stopping", "monitor"), f"this task yields {', '.join(known)}; wanted one of them"
+        )
+
+
+def _task_findings(spec: JobSpec, summary: DatasetSummary) -> Iterator[Finding]:
+    if isinstance(spec.task, RecommendTask):
+        yield from _recommend_findings(spec.task, summary)
+    else:
+        yield from _diagnose_findings(spec.task, {c.name: c for c in summary.columns})
+
+
+def _recommend_findings(task: RecommendTask, summary: DatasetSummary) -> Iterator[Finding]:
+    if task.feedback == "explicit" and not summary.has_ratings:
+        yield Finding(("task", "feedback"), "explicit feedback needs ratings; the data set has none")
+    negatives, items = task.evaluation.negatives, summary.items or 0
+    if negatives is not None and negatives >= items:
+        message = f"wanted fewer than the {items} items of the data set; leave it out to rank them all"
+        yield Finding(("task", "evaluation", "negatives"), message)
+
+
+def _diagnose_findings(task: DiagnoseTask, columns: dict[str, ColumnSummary]) -> Iterator[Finding]:
+    missing = "the data set has no column of this name"
+    for index, name in enumerate(task.exclude):
+        if name not in columns:
+            yield Finding(("task", "exclude", index), missing)
+    if task.split.group is not None and task.split.group not in columns:
+        yield Finding(("task", "split", "group"), missing)
+    target = columns.get(task.target)
+    if target is None:
+        yield Finding(("task", "target"), missing)
+    else:
+        yield from _target_findings(target)
+    left = {n for n, c in columns.items() if c.type in FEATURE_TYPES} - {
+        task.target,
+        task.split.group,
+        *task.exclude,
+    }
+    if not left:
+        yield Finding(("task", "exclude"), "no number or category is left to predict from; wanted at least 1")
+
+
+def _target_findings(target: ColumnSummary) -> Iterator[Finding]:
+    if target.type not in FEATURE_TYPES:
+        message = f"a target is a number or a category; this column was read as {target.type}"
+        yield Finding(("task", "target"), message)
+    elif target.distinct is not None and target.distinct != 2:
+        yield Finding(
+            ("task", "target"), f"a binary target has 2 distinct values; this one has {target.distinct}"
+        )

@@ -1,0 +1,197 @@
+"""Drives one training from its newest checkpoint to its package; knows no task and no net by name."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from services.worker.package.papers import Papers
+from services.worker.training.checkpoint import capture, restore, restore_weights, to_bytes
+from services.worker.training.determinism import seed_everything
+from services.worker.training.loop import Rules, train
+from services.worker.training.optim import SteppedOptimizer, make_optimizer
+from services.worker.training.stopping import Stopping, higher_is_better
+from services.worker.trainings.plan import Course, Plan, finite
+from services.worker.trainings.recorder import Recorder
+from services.worker.trainings.session import Session
+from shared.db.blobs import NewCheckpoint
+from shared.db.job_writes import Result
+from shared.db.registry import NewVersion, Score
+from shared.specs.ids import new_uuid, public_id
+from shared.specs.job import JobSpec
+
+
+class Preempted(Exception):  # noqa: N818 - it is an outcome, not an error
+    """The process was asked to stop; a checkpoint stands and the job was given back."""
+
+
+class Driver:
+    """One attempt at one training job."""
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        self._session = session
+        self._plan = plan
+        self._course: Course = plan.course
+        spec = self._course.spec
+        seed_everything(spec.seed, self._course.device)
+        self._optimizer: SteppedOptimizer = make_optimizer(
+            self._course.net, spec.optimizer, self._course.schedule
+        )
+        self._stopping = first_stopping(spec, main_metric=plan.main_metric)
+        self._recorder = Recorder(
+            session,
+            steps_per_epoch=self._course.schedule.steps_per_epoch,
+            samples_per_step=spec.batch_size * self._course.samples_per_row,
+            step=0,
+        )
+        self._saved_at = time.monotonic()
+
+    def run(self) -> None:
+        """Train, judge, pack and finish. Raises `Preempted`, `Fenced`, `Diverged`, `Unavailable`."""
+        self._resume()
+        self._train()
+        restore_weights(self._session.best_snapshot(), net=self._course.net)
+        self._course.net.eval()
+        report = self._plan.judge()
+        self._leave_if_asked()
+        package = self._plan.pack(self._papers(report))
+        self._session.finish(self._recorder.taken(), self._result(report, package))
+
+    def _resume(self) -> None:
+        snapshot = self._session.newest_snapshot()
+        if snapshot is None:
+            return
+        restore(snapshot, net=self._course.net, optimizer=self._optimizer, batches=self._course.batches)
+        self._stopping = Stopping.from_json(snapshot.extra["stopping"])
+        self._recorder.step = snapshot.step
+        self._recorder.best = snapshot.extra["best"]
+
+    def _train(self) -> None:
+        """Make every update that is left; an epoch's end evaluates and may end the run."""
+        spec, schedule = self._course.spec, self._course.schedule
+        if self._stopping.should_stop:
+            return
+        points = train(
+            self._course.net,
+            batches=self._course.batches,
+            objective=self._course.objective,
+            optimizer=self._optimizer,
+            steps=range(self._recorder.step, schedule.total_steps),
+            rules=Rules(precision=spec.precision, clip_norm=spec.gradient_clip_norm),
+        )
+        for point in points:
+            self._recorder.add(point)
+            if self._recorder.step % schedule.steps_per_epoch == 0 and self._end_epoch():
+                return
+            self._stop_if_asked()
+            if time.monotonic() - self._saved_at >= self._session.settings.checkpoint_seconds:
+                self._save(best=False)
+
+    def _end_epoch(self) -> bool:
+        """Evaluate, save when the net is the best so far or the last there will be; tell whether it is that."""
+        self._recorder.flush()
+        metrics = finite(self._plan.validate())
+        step = self._recorder.step
+        self._recorder.evaluated(metrics)
+        self._stopping = self._stopping.observe(metrics.get(self._stopping.monitor, float("nan")), step=step)
+        best = self._stopping.improved_at(step) or self._recorder.best is None
+        if best:
+            self._recorder.best = {"step": step, "epoch": self._recorder.epoch, "metrics": metrics}
+        ends = self._stopping.should_stop or step >= self._course.schedule.total_steps
+        if best or ends:
+            self._save(best=best)
+        else:
+            self._recorder.flush()
+        self._recorder.paused_clock()
+        return ends
+
+    def _save(self, *, best: bool) -> None:
+        extra = {"stopping": self._stopping.to_json(), "best": self._recorder.best}
+        snapshot = capture(
+            self._course.net,
+            optimizer=self._optimizer,
+            batches=self._course.batches,
+            step=self._recorder.step,
+            extra=extra,
+        )
+        metrics = self._recorder.best["metrics"] if best and self._recorder.best else None
+        self._recorder.flush(
+            NewCheckpoint(
+                id=new_uuid(), step=snapshot.step, payload=to_bytes(snapshot), metrics=metrics, best=best
+            )
+        )
+        self._saved_at = time.monotonic()
+
+    def _stop_if_asked(self) -> None:
+        if self._session.stop.requested:
+            self._save(best=False)
+            self._leave_if_asked()
+
+    def _leave_if_asked(self) -> None:
+        """Give the job back; the checkpoint of the last update stands."""
+        if self._session.stop.requested:
+            self._session.give_back()
+            raise Preempted
+
+    def _papers(self, report: dict[str, Any]) -> Papers:
+        job, spec = self._session.job, self._course.spec
+        return Papers(
+            report=report,
+            card={
+                "model": spec.model,
+                "task": spec.task.model_dump(mode="json"),
+                "net": spec.net.model_dump(mode="json"),
+                "optimizer": spec.optimizer.model_dump(mode="json"),
+                "schedule": spec.schedule.model_dump(mode="json"),
+                "seed": spec.seed,
+                "steps": self._recorder.step,
+                "best": self._recorder.best,
+                "split": report["protocol"],
+                "verdict": report["sentence"],
+                "metrics": net_metrics(report),
+            },
+            origin={
+                "job": public_id("job", job.id),
+                "dataset": spec.dataset,
+                "dataset_version": job.dataset_version,
+                "resolved_schedule": self._course.schedule.model_dump(mode="json"),
+            },
+        )
+
+    def _result(self, report: dict[str, Any], package: bytes) -> Result:
+        job, spec = self._session.job, self._course.spec
+        metrics = net_metrics(report)
+        main = str(report["main_metric"])
+        score = Score(
+            metric=main,
+            value=metrics.get(main, 0.0),
+            higher_is_better=higher_is_better(main),
+            split_sha256=str(report["protocol"]["split_hash"]),
+        )
+        version = NewVersion(
+            model=spec.model,
+            task=spec.task.name,
+            job_id=job.id,
+            dataset_id=job.dataset_id,
+            dataset_version=job.dataset_version,
+            score=score,
+            metrics=metrics,
+            card=self._papers(report).card,
+            package_id=new_uuid(),
+            package=package,
+        )
+        return Result(report=report, metrics=metrics, version=version, publish=spec.publish, owner=job.owner)
+
+
+def first_stopping(spec: JobSpec, *, main_metric: str) -> Stopping:
+    """Return the watch over the monitored metric; without early stopping it only remembers the best."""
+    if spec.early_stopping is None:
+        return Stopping(monitor=main_metric)
+    asked = spec.early_stopping
+    return Stopping(monitor=asked.monitor, patience=asked.patience, min_delta=asked.min_delta)
+
+
+def net_metrics(report: dict[str, Any]) -> dict[str, float]:
+    """Return the net's own metrics on the test part."""
+    net = next(candidate for candidate in report["candidates"] if candidate["role"] == "net")
+    return finite({name: found["value"] for name, found in net["metrics"].items()})

@@ -1,0 +1,193 @@
+"""A recommender's training: interactions split, a net over users and items, judged beside baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from services.worker.baselines import RANKING, RATING, Pairs, Ranker
+from services.worker.data.batches import EpochPlan, PairBatches
+from services.worker.data.batches import Pairs as TrainingPairs
+from services.worker.data.interactions import Interactions, load_interactions
+from services.worker.evaluation.ranking import RankingResult, Scorer, evaluate_ranking
+from services.worker.evaluation.ratings import RatingResult, evaluate_ratings
+from services.worker.evaluation.report import Candidate, ranking_report, rating_report
+from services.worker.evaluation.seen import mask_of
+from services.worker.evaluation.splits import Holdout, InteractionSplit, split_interactions
+from services.worker.nets import Sizes, build
+from services.worker.package import Names, Papers, recommender_package
+from services.worker.package import Pairs as PackedPairs
+from services.worker.training.objective import objective_of
+from services.worker.trainings.plan import Course, finite
+from services.worker.trainings.scoring import full_scorer, pair_scorer
+from services.worker.trainings.session import Session
+from shared.errors import Refused
+from shared.schedules import ResolvedSchedule
+from shared.specs.job import JobSpec, RecommendTask
+
+VALIDATION_USERS = 2_000
+"""Users judged at an epoch's end; the test part is always judged whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendPlan:
+    """Interactions in three parts, and the net that learns the first."""
+
+    course: Course
+    task: RecommendTask
+    interactions: Interactions
+    split: InteractionSplit
+
+    @property
+    def main_metric(self) -> str:
+        """NDCG at the first k, or RMSE for ratings."""
+        if self.task.feedback == "explicit":
+            return "rmse"
+        return f"ndcg@{self.task.evaluation.k[0]}"
+
+    def validate(self) -> dict[str, float]:
+        """Measure the net on the validation part, at most 2,000 users of it."""
+        chosen = sample_users(self.split.validation, seed=self.course.spec.seed)
+        if self.task.feedback == "explicit":
+            return finite(self._rate(chosen).metrics)
+        return finite(self._rank(self._scorer, chosen, part="validation").metrics)
+
+    def judge(self) -> dict[str, Any]:
+        """Report on the test part beside popularity and EASE, or beside damped means for ratings."""
+        seed = self.course.spec.seed
+        if self.task.feedback == "explicit":
+            return rating_report(self._rating_candidates(), split=self.split, seed=seed)
+        return ranking_report(
+            self._ranking_candidates(), split=self.split, evaluation=self.task.evaluation, seed=seed
+        )
+
+    def pack(self, papers: Papers) -> bytes:
+        """Seal the net with its users, items, neighbours and everything users have seen."""
+        rows, split = self.interactions, self.split
+        return recommender_package(
+            self.course.net,
+            names=Names(rows.user_ids, rows.item_ids, rows.item_columns),
+            training=PackedPairs(split.train_users, split.train_items),
+            known=PackedPairs(rows.users, rows.items),
+            feedback=self.task.feedback,
+            papers=papers,
+        )
+
+    @property
+    def _scorer(self) -> Scorer:
+        return full_scorer(self.course.net, n_items=self.split.n_items, device=self.course.device)
+
+    def _rank(self, scorer: Scorer, holdout: Holdout, *, part: str) -> RankingResult:
+        evaluation = self.task.evaluation
+        seen = mask_of(
+            self.split, "validation" if part == "validation" else "test", negatives=evaluation.negatives
+        )
+        return evaluate_ranking(
+            scorer,
+            holdout,
+            seen=seen,
+            k=evaluation.k,
+            negatives=evaluation.negatives,
+            seed=self.course.spec.seed,
+        )
+
+    def _ranking_candidates(self) -> list[Candidate[RankingResult]]:
+        net = Candidate(
+            self.course.spec.net.name, "net", self._rank(self._scorer, self.split.test, part="test")
+        )
+        return [net, *(self._ranked_baseline(name) for name in RANKING)]
+
+    def _ranked_baseline(self, name: str) -> Candidate[RankingResult]:
+        try:
+            fitted: Ranker = RANKING[name].fit(self._pairs(), judge=self._judge_baseline)
+        except Refused as error:
+            return Candidate(name, "baseline", None, refused=error.detail)
+        result = self._rank(fitted.scores, self.split.test, part="test")
+        return Candidate(name, "baseline", result, settings=fitted.settings)
+
+    def _judge_baseline(self, scorer: Scorer) -> float:
+        result = self._rank(scorer, self.split.validation, part="validation")
+        return result.metrics[self.main_metric] or 0.0
+
+    def _rate(self, holdout: Holdout) -> RatingResult:
+        low, high = self._rating_range()
+        return evaluate_ratings(
+            pair_scorer(self.course.net, device=self.course.device), holdout, low=low, high=high
+        )
+
+    def _rating_candidates(self) -> list[Candidate[RatingResult]]:
+        low, high = self._rating_range()
+        found = [Candidate(self.course.spec.net.name, "net", self._rate(self.split.test))]
+        for name, baseline in RATING.items():
+            predict = baseline.fit(self._pairs(), _ratings(self.split))
+            result = evaluate_ratings(predict, self.split.test, low=low, high=high)
+            found.append(Candidate(name, "baseline", result))
+        return found
+
+    def _rating_range(self) -> tuple[float, float]:
+        ratings = _ratings(self.split)
+        return float(ratings.min()), float(ratings.max())
+
+    def _pairs(self) -> Pairs:
+        split = self.split
+        return Pairs(split.train_users, split.train_items, split.n_users, split.n_items)
+
+
+def plan_recommend(
+    session: Session, *, spec: JobSpec, schedule: ResolvedSchedule, device: torch.device
+) -> RecommendPlan:
+    """Read the interactions, split them, and build the net on its device."""
+    task, job = spec.task, session.job
+    assert isinstance(task, RecommendTask)  # noqa: S101 - the kind of the job says so
+    if job.dataset_id is None or job.dataset_version is None:
+        raise Refused("the data set of the job was deleted", code="dataset_gone")
+    interactions = load_interactions(session.storage, job.dataset_id, job.dataset_version)
+    split = split_interactions(interactions, protocol=task.evaluation.protocol, seed=spec.seed)
+    explicit = task.feedback == "explicit"
+    sizes = Sizes(
+        users=split.n_users, items=split.n_items, start=float(_ratings(split).mean()) if explicit else 0.0
+    )
+    negatives = 0 if explicit else getattr(spec.net, "negatives", 0)
+    course = Course(
+        spec=spec,
+        schedule=schedule,
+        device=device,
+        net=build(spec.net, sizes, seed=spec.seed).to(device),
+        batches=PairBatches(
+            TrainingPairs(
+                split.train_users,
+                split.train_items,
+                split.train_ratings if explicit else None,
+                split.n_users,
+                split.n_items,
+            ),
+            plan=EpochPlan(rows=len(split.train_users), batch_size=spec.batch_size, seed=spec.seed),
+            negatives=negatives,
+            device=device,
+        ),
+        objective=objective_of(
+            task="recommend", feedback=task.feedback, loss=getattr(spec.net, "loss", None)
+        ),
+        samples_per_row=1 + negatives,
+    )
+    return RecommendPlan(course, task, interactions, split)
+
+
+def sample_users(holdout: Holdout, *, seed: int, limit: int = VALIDATION_USERS) -> Holdout:
+    """Return the rows of at most `limit` users, drawn once from the seed."""
+    users = np.unique(holdout.users)
+    if len(users) <= limit:
+        return holdout
+    chosen = np.random.default_rng(seed).choice(users, size=limit, replace=False)
+    rows = np.isin(holdout.users, chosen)
+    ratings = None if holdout.ratings is None else holdout.ratings[rows]
+    return Holdout(holdout.users[rows], holdout.items[rows], ratings)
+
+
+def _ratings(split: InteractionSplit) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if split.train_ratings is None:
+        raise Refused("explicit feedback needs ratings; the data set has none", code="no_ratings")
+    return split.train_ratings
