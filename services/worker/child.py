@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 import torch
 
+from services.worker.measures import Measure, report
 from services.worker.trainings.diagnose import plan_diagnose
 from services.worker.trainings.driver import Driver, Preempted
 from services.worker.trainings.ingest import read_dataset
@@ -69,6 +70,7 @@ def _run(session: Session) -> int:
         else:
             train_job(session)
     except Diverged as error:
+        report(Measure.NONFINITE, 1)
         session.fail(code=error.code, message=error.detail)
         return DIVERGED
     except (Fenced, Unavailable):

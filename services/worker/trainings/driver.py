@@ -88,7 +88,7 @@ class Driver:
                 self._save(best=False)
 
     def _end_epoch(self) -> bool:
-        """Evaluate, save when the net is the best so far or the last there will be; tell whether it is that."""
+        """Evaluate; save a best net and the last one. Tell whether it was the last."""
         self._recorder.flush()
         metrics = finite(self._plan.validate())
         step = self._recorder.step

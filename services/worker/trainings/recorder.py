@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.worker.measures import Measure, report
 from services.worker.training.loop import Point
 from services.worker.training.points import materialise
 from services.worker.trainings.session import Session
@@ -49,7 +50,10 @@ class Recorder:
 
     def flush(self, checkpoint: NewCheckpoint | None = None) -> None:
         """Write everything gathered, with a checkpoint when there is one. Raises `Diverged`, `Fenced`."""
-        self.session.commit(self.taken(checkpoint))
+        progress = self.taken(checkpoint)
+        began = time.monotonic()
+        self.session.commit(progress)
+        _tell_written(progress, seconds=time.monotonic() - began)
 
     def taken(self, checkpoint: NewCheckpoint | None = None) -> Progress:
         """Return everything gathered as one write and forget it."""
@@ -83,5 +87,18 @@ class Recorder:
         elapsed, self._flushed_at = now - self._flushed_at, now
         if steps < 2 or elapsed <= 0:
             return
+        report(Measure.STEP_SECONDS, elapsed / steps)
+        report(Measure.EXAMPLES, steps * self.samples_per_step)
         rate = steps * self.samples_per_step / elapsed
         self._rate = rate if self._rate is None else 0.7 * self._rate + 0.3 * rate
+
+
+def _tell_written(progress: Progress, *, seconds: float) -> None:
+    """Report what one write held and how long it took."""
+    if progress.points is not None and progress.points.steps:
+        report(Measure.CURVE_POINTS, len(progress.points.steps))
+    if progress.checkpoint is None:
+        report(Measure.CURVE_FLUSH_SECONDS, seconds)
+        return
+    report(Measure.CHECKPOINT_WRITE_SECONDS, seconds)
+    report(Measure.CHECKPOINT_BYTES_WRITTEN, len(progress.checkpoint.payload))

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from services.worker.measures import Measure, report
 from services.worker.training.checkpoint import Snapshot, from_bytes
 from shared.db.blobs import CheckpointRow, get_checkpoint, last_checkpoint, read_blob
 from shared.db.engine import Database, open_database
@@ -142,7 +143,9 @@ def open_session(*, job_id: Any, fence: int, settings: Settings, stop: StopFlag)
 def _snapshot(cx: Any, row: CheckpointRow | None) -> Snapshot | None:  # noqa: ANN401
     if row is None:
         return None
-    return from_bytes(read_blob(cx, blob=row.blob()), sha256_hex=row.sha256)
+    payload = read_blob(cx, blob=row.blob())
+    report(Measure.CHECKPOINT_BYTES_READ, len(payload))
+    return from_bytes(payload, sha256_hex=row.sha256)
 
 
 __all__ = ["Session", "StopFlag", "Unavailable", "open_session"]
