@@ -19,6 +19,8 @@ from sqlalchemy.pool import QueuePool
 from shared.errors import Unavailable
 from shared.settings import Settings
 
+__all__ = ["Connection", "Database", "PoolUsage", "open_database"]
+
 T = TypeVar("T")
 CONNECT_TIMEOUT_SECONDS = 5
 LOCK_TIMEOUT_SECONDS = 5.0

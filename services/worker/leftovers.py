@@ -1,0 +1,52 @@
+"""Files that nobody needs any more: uploads that were read or refused, and data sets that were deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from uuid import UUID
+
+from shared.storage import Storage
+
+GRACE_SECONDS = 3600.0
+"""An upload is written before its row; one this old without a row was given up."""
+
+
+def age_seconds(dataset_id: UUID, *, now: float) -> float:
+    """Return how long ago an id was made: a UUIDv7 begins with its milliseconds (RFC 9562)."""
+    return now - (dataset_id.int >> 80) / 1000
+
+
+def delete_leftovers(storage: Storage, *, known: Mapping[UUID, str], now: float | None = None) -> list[str]:
+    """Delete folders whose data set is gone or needs them no more; return them.
+
+    `known` are all data sets with their status, read after the files were listed would be too early:
+    a row appears after its files, so ids younger than an hour are left alone.
+    """
+    now = time.time() if now is None else now
+    doomed = [
+        f"{kind}/{dataset_id}"
+        for kind, dataset_id in sorted(_folders(storage), key=str)
+        if _unneeded(kind, known.get(dataset_id)) and age_seconds(dataset_id, now=now) > GRACE_SECONDS
+    ]
+    for folder in doomed:
+        storage.delete_tree(folder)
+    return doomed
+
+
+def _unneeded(kind: str, status: str | None) -> bool:
+    if status is None:
+        return True
+    return kind == "uploads" and status != "reading"
+
+
+def _folders(storage: Storage) -> set[tuple[str, UUID]]:
+    found = set()
+    for kind in ("uploads", "datasets"):
+        for path in storage.list(kind):
+            name = path.split("/")[1]
+            try:
+                found.add((kind, UUID(name)))
+            except ValueError:
+                continue  # not a folder of ours
+    return found
