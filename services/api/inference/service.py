@@ -125,7 +125,7 @@ class Inference:
             self._polled_at = reading_at
 
     def _version_for(self, key: AliasKey, wanted: int) -> int:
-        """Return the version an alias serves: the one wanted, or the old one while the new cannot be served."""
+        """Return the version an alias serves: the one wanted, or the old one while that cannot be had."""
         old = self._served.get(key)
         if wanted == old:
             return old

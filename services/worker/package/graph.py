@@ -40,7 +40,7 @@ class Graph:
     def weight(self, values: NDArray[np.generic]) -> str:
         """Store an array in the model and return its name."""
         name = f"weight_{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self._weights.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401  (ONNX decides)
