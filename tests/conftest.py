@@ -1,0 +1,3 @@
+"""Fixtures every test may ask for; servers start only when one does."""
+
+pytest_plugins = ["tests.support.servers"]
