@@ -3,7 +3,7 @@
 import { post } from './api.js';
 import { ask, labelled } from './ask_recommend.js';
 import { announce, h, put, svg } from './dom.js';
-import { number, percent } from './format.js';
+import { integer, number, percent } from './format.js';
 import { emptyBox } from './notices.js';
 
 const SHOWN_CONTRIBUTIONS = 12;
@@ -51,7 +51,7 @@ export class DiagnoseForm {
 
 /** Return the columns of a version as `{name, kind, levels, reference, low, high}`, numbers first. */
 export function inputsOf(version) {
-  return version.inputs ?? version.card?.inputs ?? version.card?.columns ?? [];
+  return version.card?.inputs ?? [];
 }
 
 function fieldOf(input) {
@@ -82,24 +82,25 @@ function filter(rows) {
 function show(answer) {
   const [prediction] = answer.predictions;
   announce(`Probability ${percent(prediction.probability)}`);
-  return [h('div', { class: 'head' }, h('h3', {}, 'Prediction'), h('span', { class: 'quiet push' }, `${answer.model} version ${answer.version}`)),
-    probability(prediction), flagList(prediction.flags ?? []), contributions(prediction.contributions ?? []),
+  return [h('div', { class: 'head' }, h('h3', {}, questionOf(answer.outcome)), h('span', { class: 'quiet push' }, `${answer.model} version ${answer.version}`)),
+    probability(prediction, answer.outcome), flagList(prediction.flags ?? []), contributions(prediction.contributions ?? []),
     h('p', { class: 'notice', 'data-tone': 'warn', role: 'note' }, answer.notice)];
 }
 
-function bounds(interval) {
-  if (!interval) return null;
-  return Array.isArray(interval) ? interval : [interval.low, interval.high];
+function questionOf(outcome) {
+  return outcome?.target ? `Probability that ${outcome.target} is ${outcome.positive}` : 'Prediction';
 }
 
-function probability(prediction) {
-  const range = bounds(prediction.interval);
+/** The probability, and how often it came true among validation records that scored alike. */
+function probability(prediction, outcome) {
+  const { low, high } = prediction.interval;
   const bar = svg('svg', { class: 'probability-bar', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     svg('rect', { x: 0, y: 2, width: 100, height: 4, class: 'track' }),
-    range ? svg('rect', { x: range[0] * 100, y: 2, width: Math.max(0.4, (range[1] - range[0]) * 100), height: 4, class: 'interval' }) : null,
+    svg('rect', { x: low * 100, y: 2, width: Math.max(0.4, (high - low) * 100), height: 4, class: 'interval' }),
     svg('rect', { x: Math.min(99.2, prediction.probability * 100), y: 0, width: 0.8, height: 8, class: 'here' }));
   return h('div', { class: 'probability' }, h('strong', { class: 'num' }, percent(prediction.probability)),
-    range ? h('span', { class: 'quiet' }, `95 % interval ${percent(range[0])} to ${percent(range[1])}`) : h('span', { class: 'quiet' }, 'no interval for this version'), bar);
+    h('span', { class: 'quiet' }, `${percent(low)} to ${percent(high)} among validation records that scored alike (95 % interval)`), bar,
+    Number.isFinite(outcome?.base_rate) ? h('span', { class: 'quiet base' }, `In ${percent(outcome.base_rate)} of the ${integer(outcome.rows)} training records it was so.`) : null);
 }
 
 function flagList(flags) {
@@ -112,15 +113,11 @@ function flagList(flags) {
 
 /** What moved the prediction away from the reference record, the strongest first, on the scale of the logit. */
 function contributions(rows) {
-  const sorted = [...rows].sort((a, b) => Math.abs(amount(b)) - Math.abs(amount(a))).slice(0, SHOWN_CONTRIBUTIONS);
-  if (!sorted.length) return null;
-  const most = Math.max(...sorted.map((row) => Math.abs(amount(row))), 1e-12);
-  const items = sorted.map((row) => h('li', {}, h('span', { class: 'name' }, row.column ?? row.feature ?? row.name), deviation(amount(row) / most), h('span', { class: 'num' }, `${amount(row) >= 0 ? '+' : '−'}${number(Math.abs(amount(row)), 3)}`)));
+  const sorted = [...rows].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)).slice(0, SHOWN_CONTRIBUTIONS);
+  if (!sorted.length) return h('p', { class: 'quiet' }, 'Nothing moved it: this is the reference record.');
+  const most = Math.max(...sorted.map((row) => Math.abs(row.contribution)), 1e-12);
+  const items = sorted.map((row) => h('li', {}, h('span', { class: 'name' }, row.column), deviation(row.contribution / most), h('span', { class: 'num' }, `${row.contribution >= 0 ? '+' : '−'}${number(Math.abs(row.contribution), 3)}`)));
   return h('div', {}, h('h4', {}, 'What moved it'), h('p', { class: 'quiet' }, 'Against the reference record, in log-odds; right raises the probability.'), h('ol', { class: 'contributions' }, items));
-}
-
-function amount(row) {
-  return row.contribution ?? row.value ?? row.logit ?? 0;
 }
 
 function deviation(share) {

@@ -1,14 +1,13 @@
 // Asking a recommender: items for a user or a history, and items near an item.
 
 import { post } from './api.js';
-import { announce, freshId, h, put } from './dom.js';
+import { announce, freshId, h, put, svg } from './dom.js';
 import { number } from './format.js';
 import { emptyBox, errorBox } from './notices.js';
 
 const FALLBACKS = {
-  history: 'The model does not know this user; the items are those near the history you gave.',
-  features: 'The model does not know this user; the items fit the features you gave.',
-  popular: 'The model knows neither the user nor a history; these are the most popular items.',
+  history: 'The model does not know this user: these are the items nearest to the history given.',
+  popular: 'The model knows neither this user nor an item of the history: these are the most popular items.',
 };
 
 export class RecommendForm {
@@ -37,7 +36,7 @@ export class RecommendForm {
   }
 
   async #recommend() {
-    const body = { k: Number(this.k.value), exclude_seen: this.excludeSeen.checked };
+    const body = { k: Number(this.k.value), exclude_seen: this.excludeSeen.checked, explain: true };
     const history = this.history.value.split(/[\n,]+/).map((id) => id.trim()).filter(Boolean);
     if (this.user.value.trim()) body.user = this.user.value.trim();
     if (history.length) body.history = history;
@@ -49,7 +48,7 @@ export class RecommendForm {
     announce(`${answer.items.length} items`);
     const source = answer.fallback ? FALLBACKS[answer.fallback] ?? answer.fallback : 'Ranked by the net for this user.';
     return [h('div', { class: 'head' }, h('h3', {}, 'Recommended'), h('span', { class: 'quiet push' }, `${answer.model} version ${answer.version}`)),
-      h('p', { class: 'source', 'data-fallback': answer.fallback ?? 'none' }, source), this.#list(answer.items, 'Similar items')];
+      h('p', { class: 'source', 'data-fallback': answer.fallback ?? 'none' }, source), remarks(answer), this.#list(answer.items, 'Similar items')];
   }
 
   #list(items, action) {
@@ -57,16 +56,34 @@ export class RecommendForm {
     const scores = items.map((item) => item.score);
     const [low, high] = [Math.min(...scores, 0), Math.max(...scores)];
     return h('ol', { class: 'items' }, items.map((item) => h('li', {},
-      h('span', { class: 'item-title' }, item.title ?? item.item, item.title ? h('code', { class: 'id' }, item.item) : null),
-      h('meter', { min: low, max: high > low ? high : low + 1, value: item.score, 'aria-label': `score ${number(item.score)}` }), h('span', { class: 'num' }, number(item.score, 3)),
+      h('span', { class: 'item-title' }, item.title ?? item.item, item.title ? h('code', { class: 'id' }, item.item) : null, reasons(item)),
+      scoreBar((item.score - low) / (high - low || 1)), h('span', { class: 'num' }, number(item.score, 3)),
       action ? h('button', { type: 'button', class: 'small plain', 'aria-label': `${action} to ${item.title ?? item.item}`, onclick: () => this.#near(item) }, 'similar') : null)));
   }
 
   async #near(item) {
-    const show = (answer) => [h('h3', {}, `Near ${item.title ?? item.item}`), this.#list(answer.items, null)];
+    const show = (answer) => [h('h3', {}, `Near ${item.title ?? item.item}`), remarks(answer), this.#list(answer.items, null)];
     await ask(this.#similar, () => post(`${this.base}/similar${this.query}`, { item: item.item, k: Number(this.k.value) }), show);
     this.#similar.scrollIntoView({ block: 'nearest' });
   }
+}
+
+/** What the answer says of itself: ids it did not know, and why it is short. */
+function remarks({ skipped, shortfall }) {
+  const texts = [];
+  if (skipped) texts.push(`${skipped} ${skipped === 1 ? 'id was' : 'ids were'} not known and left out.`);
+  if (shortfall) texts.push(`${shortfall.came} of ${shortfall.wanted} items: ${shortfall.reason}.`);
+  return texts.length ? h('p', { class: 'quiet' }, texts.join(' ')) : null;
+}
+
+function reasons(item) {
+  if (!item.reasons?.length) return null;
+  return h('small', { class: 'quiet reasons' }, `${item.reasons[0].relation} ${item.reasons.slice(0, 2).map((reason) => reason.title ?? reason.item).join(' and ')}`);
+}
+
+function scoreBar(share) {
+  return svg('svg', { class: 'score-bar', viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    svg('rect', { class: 'track', width: 100, height: 6 }), svg('rect', { class: 'fill', width: Math.max(1, share * 100), height: 6 }));
 }
 
 /** Fill `place` with the answer of `question` or with why there is none. */

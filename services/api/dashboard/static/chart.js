@@ -26,7 +26,7 @@ export class Together {
   }
 }
 
-/** A chart of `series: [{name, tone, dash?, width?, points?}]` over the steps. */
+/** A chart of `series: [{name, tone, dash?, width?, points?, newest?}]`; `newest` marks the one that grows. */
 export class Chart {
   #plot = null;
   #columns = [[]];
@@ -34,9 +34,12 @@ export class Chart {
   #marks = [];
   #log = false;
   #size = 0;
+  #leading = 0;
 
   constructor(title, series, together, { signal }) {
     this.series = series;
+    this.#columns = [[], ...series.map(() => [])];
+    this.#leading = Math.max(0, series.findIndex((one) => one.newest));
     this.together = together;
     this.canvas = h('div', { class: 'canvas', tabindex: '0', role: 'img', 'aria-label': title });
     this.step = h('span', { class: 'quiet num' });
@@ -110,13 +113,13 @@ export class Chart {
     return {
       width: this.#size,
       height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      padding: [8, 22, 0, 0],
       legend: { show: false },
       scales: { x: { time: false, range: (plot, low, high) => together.range(low, high) }, y: { distr: this.#log ? 3 : 1, log: 10, range: this.#log ? undefined : padded } },
       axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => shortStep(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
       series: [{}, ...this.series.map((series) => lineOf(series))],
       cursor: { sync: { key: together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => together.setZoom(null) } },
-      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawClear: [(plot) => this.#drawMarks(plot)] },
+      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => this.#drawMarks(plot)] },
     };
   }
 
@@ -130,15 +133,15 @@ export class Chart {
   /** Fill the legend with the values under the cursor, or with the newest. */
   #readout(index) {
     const [xs, ...columns] = this.#columns;
-    const at = index ?? lastWith(columns[0] ?? [], xs.length - 1);
+    const at = index ?? lastWith(columns[this.#leading] ?? [], xs.length - 1);
     setText(this.step, at >= 0 && xs.length ? `step ${integer(xs[at])}` : '');
     columns.forEach((column, which) => setText(this.#values[which], number(column[lastWith(column, at)], 4)));
-    if (index === null || index === undefined) this.#describe(xs[at], columns);
+    if (index === null || index === undefined) this.#describe(at, columns);
   }
 
-  #describe(step, columns) {
-    const parts = this.series.map((series, which) => `${series.name} ${number(columns[which]?.[lastWith(columns[which], columns[which].length - 1)], 4)}`);
-    setAttr(this.canvas, 'aria-label', `${this.title} at step ${integer(step)}: ${parts.join(', ')}. Arrow keys move along the curve.`);
+  #describe(at, columns) {
+    const parts = this.series.map((series, which) => `${series.name} ${number(columns[which][lastWith(columns[which], at)], 4)}`);
+    setAttr(this.canvas, 'aria-label', `${this.title} at step ${integer(this.#columns[0][at])}: ${parts.join(', ')}. Arrow keys move along the curve.`);
   }
 
   #drawMarks(plot) {
@@ -146,6 +149,7 @@ export class Chart {
     const { ctx, bbox } = plot;
     const short = this.#marks.length > MOST_MARKS;
     ctx.save();
+    ctx.setLineDash([]);
     ctx.strokeStyle = ink('--mark');
     ctx.lineWidth = devicePixelRatio;
     ctx.beginPath();
@@ -165,7 +169,7 @@ export class Chart {
     if (!(event.key in moves) || !this.#plot) return;
     event.preventDefault();
     const xs = this.#columns[0];
-    const here = this.#plot.cursor.idx ?? xs.length - 1;
+    const here = this.#plot.cursor.idx ?? lastWith(this.#columns[1 + this.#leading], xs.length - 1);
     const next = Math.max(0, Math.min(xs.length - 1, here + moves[event.key]));
     this.#plot.setCursor({ left: this.#plot.valToPos(xs[next], 'x'), top: HEIGHT / 3 });
   }

@@ -11,10 +11,12 @@ export class Curve {
   grad_norm = [];
   planned_lr = [];
   evaluations = [];
+  plan = { steps: [], lr: [] };
 
   /** Begin again with the answer of `GET …/curve`. */
   load(answer) {
     for (const name of COLUMNS) this[name] = [...(answer[name] ?? answer.steps.map(() => null))];
+    this.plan = answer.plan ?? this.plan;
     this.evaluations = [];
     for (const evaluation of answer.evaluations ?? []) this.addEvaluation(evaluation);
   }

@@ -13,6 +13,11 @@ export function number(value, digits = 4) {
   return value.toLocaleString('en-US', { maximumFractionDigits: decimals });
 }
 
+/** Return a difference with its sign: +0.0123, −0.0042. */
+export function signed(value, decimals = 4) {
+  return Number.isFinite(value) ? `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(decimals)}` : DASH;
+}
+
 /** Return an integer with thousands separated. */
 export function integer(value) {
   return value === null || value === undefined || !Number.isFinite(value) ? DASH : Math.round(value).toLocaleString('en-US');

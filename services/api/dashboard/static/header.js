@@ -24,7 +24,8 @@ async function checkReadiness() {
 async function unready(response) {
   try {
     const body = await response.json();
-    return body.detail ? `not ready: ${body.detail}` : '';
+    const lost = Object.keys(body).filter((name) => name !== 'ready' && body[name] === false);
+    return `not ready: ${lost.join(', ') || body.detail || body.title || 'starting'}`;
   } catch {
     return '';
   }

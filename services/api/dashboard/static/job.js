@@ -12,7 +12,7 @@ import { poll } from './poll.js';
 import { ReportPanel } from './report.js';
 import { follow } from './sse.js';
 
-const LIVE_MS = 1_000;
+const LIVE_MS = 2_000;
 const STILL_MS = 10_000;
 const DRAW_MS = 120;
 
@@ -67,7 +67,6 @@ class JobPage {
     document.title = `${job.model ?? job.spec?.model ?? this.id} · Gradus`;
     put(this.spec, specBox(job.spec));
     await this.#loadCurve();
-    this.charts.loadPlan(job).catch(() => {});  // without a preview the planned rate of each point is drawn
     if (LIVE.has(job.status)) this.#follow();
   }
 
@@ -98,8 +97,14 @@ class JobPage {
     if (type === 'point') this.curve.addPoint(payload);
     if (type === 'evaluation') this.curve.addEvaluation(payload);
     if (type === 'point' || type === 'evaluation') this.#drawSoon();
-    if (type === 'status') this.again();
-    return type === 'status' && !LIVE.has(payload.status) ? 'stop' : 'more';
+    return type === 'status' ? this.#told(payload) : 'more';
+  }
+
+  /** Take a job's state from the stream; a new status is worth asking for everything again. */
+  #told(state) {
+    if (state.status !== this.#job.status) this.again();
+    else this.facts.update({ ...this.#job, ...state }, this.#streamState);
+    return LIVE.has(state.status) ? 'more' : 'stop';
   }
 
   /** Draw at most every DRAW_MS, however fast points come. */

@@ -1,24 +1,20 @@
 // A job's charts: learning rate against its plan, loss, and the evaluations.
 
-import { post } from './api.js';
 import { Chart, Together } from './chart.js';
 import { smooth } from './curve.js';
 import { freshId, h, put } from './dom.js';
 import { metricName, metricOrder } from './format.js';
 import { plainMetrics } from './job_parts.js';
 
-const PLAN_POINTS = 600;
-
 export class JobCharts {
   #together = new Together();
-  #plan = null;
   #metric = null;
 
   constructor(curve, { signal }) {
     this.curve = curve;
-    this.lr = new Chart('Learning rate', [{ name: 'actual', tone: 'lr', width: 2 }, { name: 'planned', tone: 'plan', dash: true }], this.#together, { signal });
-    this.loss = new Chart('Training loss', [{ name: 'each step', tone: 'raw', width: 1 }, { name: 'smoothed', tone: 'loss', width: 2 }], this.#together, { signal });
-    this.metrics = new Chart('Validation', [{ name: 'metric', tone: 'metric', width: 1.5, points: true }], this.#together, { signal });
+    this.lr = new Chart('Learning rate', [{ name: 'planned', tone: 'plan', dash: true }, { name: 'actual', tone: 'lr', width: 2, newest: true }], this.#together, { signal });
+    this.loss = new Chart('Training loss', [{ name: 'each step', tone: 'raw', width: 1, newest: true }, { name: 'smoothed', tone: 'loss', width: 2 }], this.#together, { signal });
+    this.metrics = new Chart('Validation', [{ name: 'metric', tone: 'metric', width: 1.5, points: true, newest: true }], this.#together, { signal });
     this.picker = h('select', { 'aria-label': 'Validation metric', onchange: () => { this.#metric = this.picker.value; this.draw(); } });
     this.metrics.tools.append(this.picker);
     this.lr.tools.append(toggle('log', (on) => this.lr.setLog(on)));
@@ -33,15 +29,6 @@ export class JobCharts {
     this.#together.total = steps || null;
   }
 
-  /** Ask the server for the planned schedule of the whole run; it is the trainer's own code. */
-  async loadPlan(job) {
-    if (!job.total_steps || !job.spec?.schedule) return;
-    const body = { schedules: [{ label: 'plan', schedule: job.spec.schedule }], total_steps: job.total_steps, steps_per_epoch: job.steps_per_epoch ?? Math.max(1, Math.floor(job.total_steps / (job.spec.epochs || 1))), points: PLAN_POINTS };
-    const answer = await post('/v1/lr_schedules/preview', body);
-    this.#plan = answer.curves?.[0] ?? null;
-    this.draw();
-  }
-
   /** Draw everything from the curve. */
   draw() {
     const marks = this.curve.evaluations.map((evaluation) => evaluation.step);
@@ -50,11 +37,14 @@ export class JobCharts {
     this.#drawMetric();
   }
 
+  /** The plan of the whole run, exact at every step that the server has told it for, and the actual rate on top. */
   #lrColumns() {
-    const { steps, lr, planned_lr: planned } = this.curve;
-    if (!this.#plan) return [steps, lr, planned];
-    if (!steps.length) return [this.#plan.steps, this.#plan.steps.map(() => undefined), this.#plan.lr];
-    return globalThis.uPlot.join([[steps, lr], [this.#plan.steps, this.#plan.lr]]);
+    const { steps, lr, planned_lr: exact, plan } = this.curve;
+    const told = exact.map((value) => value ?? undefined);
+    if (!steps.length) return [plan.steps, plan.lr, plan.steps.map(() => undefined)];
+    if (!plan.steps.length) return [steps, told, lr];
+    const [xs, actual, exactly, planned] = globalThis.uPlot.join([[steps, lr, told], [plan.steps, plan.lr]]);
+    return [xs, exactly.map((value, at) => value ?? planned[at]), actual];
   }
 
   #lossColumns() {

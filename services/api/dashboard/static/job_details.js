@@ -18,15 +18,19 @@ export class EventList {
 
   async load(signal) {
     const answer = await get(`${this.base}/events`, { signal });
-    const rows = [...(answer.data ?? answer)].sort((a, b) => Date.parse(b.at ?? b.created_at) - Date.parse(a.at ?? a.created_at));
+    const rows = [...answer.data].sort((a, b) => b.seq - a.seq);
     put(this.#list, rows.map((row) => eventItem(row)));
   }
 }
 
 function eventItem(row) {
-  const at = row.at ?? row.created_at;
-  const change = row.from_status && row.to_status !== row.from_status ? `${row.from_status} → ${row.to_status}` : (row.to_status ?? row.status ?? row.type ?? '');
-  return h('li', {}, h('time', { datetime: at, class: 'quiet num' }, clock(at)), h('span', {}, change), row.cause || row.reason ? h('span', { class: 'quiet' }, row.cause ?? row.reason) : null);
+  const change = row.from_status && row.to_status !== row.from_status ? `${row.from_status} → ${row.to_status}` : row.to_status;
+  return h('li', {}, h('time', { datetime: row.at, class: 'quiet num' }, clock(row.at)), h('span', {}, change), h('span', { class: 'quiet' }, causeText(row)));
+}
+
+function causeText(row) {
+  const detail = Object.entries(row.detail ?? {}).filter(([, value]) => value !== null && typeof value !== 'object').map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`);
+  return [row.cause.replaceAll('_', ' '), ...detail].join(' · ');
 }
 
 /** Return the buttons that save the whole curve. */

@@ -2,9 +2,10 @@
 
 import { h, put, setAttr, setText } from './dom.js';
 import { ago, clock, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
-import { headline, jobButtons, metricText, pill, plainMetrics, progressBar } from './job_parts.js';
+import { headline, jobButtons, pill, progressBar } from './job_parts.js';
 
 export class JobFacts {
+  #labels = {};
   #cells = {};
   #status = pill('');
   #progress = progressBar();
@@ -18,12 +19,15 @@ export class JobFacts {
     this.buttons = jobButtons(id, callbacks);
     this.warnings = h('section', { class: 'card', hidden: true, 'aria-label': 'Warnings' });
     const names = ['Step', 'Epoch', 'Learning rate', 'Loss', 'Samples/s', 'Time', 'Newest', 'Best', 'Attempt'];
-    for (const name of names) this.#cells[name] = h('dd', { class: 'num' }, '–');
+    for (const name of names) {
+      this.#labels[name] = h('dt', {}, name);
+      this.#cells[name] = h('dd', { class: 'num' }, '–');
+    }
     this.element = h('div', { class: 'job-head' },
       h('p', { class: 'crumbs' }, h('a', { href: '#/jobs' }, 'Jobs'), ' / ', h('code', {}, id)),
       h('div', { class: 'head' }, this.#title, this.#status.element, this.#live, this.buttons.element),
       this.#line, this.#published, this.#progress.element,
-      h('dl', { class: 'facts' }, names.map((name) => h('div', {}, h('dt', {}, name), this.#cells[name]))),
+      h('dl', { class: 'facts' }, names.map((name) => h('div', {}, this.#labels[name], this.#cells[name]))),
       this.#error);
   }
 
@@ -52,9 +56,14 @@ export class JobFacts {
     setText(cell.Epoch, `${integer(job.epoch)} / ${integer(job.spec?.epochs)}`);
     setText(cell['Samples/s'], integer(job.samples_per_second));
     setText(cell.Time, timeText(job));
-    setText(cell.Newest, metricText(headline(job)));
-    setText(cell.Best, bestText(job.best));
+    this.#metric('Newest', headline(job));
+    this.#metric('Best', bestOf(job));
     setText(cell.Attempt, integer(job.attempt));
+  }
+
+  #metric(which, metric) {
+    setText(this.#labels[which], metric ? `${which} ${metricName(metric.name)}` : which);
+    setText(this.#cells[which], fixed(metric?.value));
   }
 
   #outcome(job) {
@@ -80,10 +89,10 @@ function timeText(job) {
   return job.started_at ? `since ${clock(job.started_at)}` : `created ${ago(job.created_at)}`;
 }
 
-function bestText(best) {
-  if (!best) return '–';
-  if (Number.isFinite(best.value)) return `${metricName(best.metric ?? best.monitor ?? best.name ?? '')} ${fixed(best.value)}`;
-  const metrics = plainMetrics(best);
-  const [name] = Object.keys(metrics);
-  return name ? `${metricName(name)} ${fixed(metrics[name])}` : '–';
+/** Return the best evaluation's telling metric, whether `best` names one metric or holds them all. */
+function bestOf(job) {
+  const { best } = job;
+  if (!best) return null;
+  const name = best.metric ?? best.monitor ?? best.name;
+  return name && Number.isFinite(best.value) ? { name, value: best.value } : headline({ ...job, metrics: best });
 }

@@ -6,7 +6,7 @@ import { DiagnoseForm } from './ask_diagnose.js';
 import { h, put } from './dom.js';
 import { ago, clock, fixed, metricName, metricOrder, shortId } from './format.js';
 import { plainMetrics } from './job_parts.js';
-import { aliasChips } from './models.js';
+import { aliasChips, chips } from './models.js';
 import { Trouble, emptyBox } from './notices.js';
 import { poll } from './poll.js';
 
@@ -22,6 +22,7 @@ export function showModel(root, { name, signal }) {
 class ModelPage {
   #shown = '';
   #asked = null;
+  #aliases = {};
 
   constructor(root, name, signal) {
     this.name = name;
@@ -44,7 +45,7 @@ class ModelPage {
     if (text === this.#shown) return;
     this.#shown = text;
     put(this.aliases, aliasChips(model.aliases));
-    put(this.versions, h('h2', {}, 'Versions'), versionTable(versions.data, this.picker));
+    put(this.versions, h('h2', {}, 'Versions'), versionTable(versions.data));
     this.#offer(model, versions.data);
     if (versions.data.length) await this.#ask();
   }
@@ -52,10 +53,9 @@ class ModelPage {
   /** Offer the aliases and versions that can be asked; the choice made before stays. */
   #offer(model, versions) {
     const before = this.picker.value;
-    const aliases = Object.keys(aliasMap(model.aliases));
-    const choices = [...aliases.map((alias) => [`alias=${alias}`, alias]), ...versions.map(({ version }) => [`version=${version}`, `version ${version}`])];
+    const choices = [...Object.keys(model.aliases).map((alias) => [`alias=${alias}`, alias]), ...versions.map(({ version }) => [`version=${version}`, `version ${version}`])];
     put(this.picker, choices.map(([value, text]) => h('option', { value }, text)));
-    this.aliasMap = aliasMap(model.aliases);
+    this.#aliases = model.aliases;
     this.picker.value = choices.some(([value]) => value === before) ? before : choices[0]?.[0];
     if (!choices.length) put(this.form, emptyBox('No version yet', h('p', {}, 'A finished job publishes the first one.')));
   }
@@ -63,23 +63,14 @@ class ModelPage {
   /** Show the form of the chosen version; the same version keeps its form and what was typed. */
   async #ask() {
     const [kind, value] = this.picker.value.split('=');
-    const number = kind === 'version' ? Number(value) : this.aliasMap[value];
+    const number = kind === 'version' ? Number(value) : this.#aliases[value];
     if (this.#asked === `${this.picker.value} ${number}`) return;
     this.#asked = `${this.picker.value} ${number}`;
     const version = await get(`${this.base}/versions/${number}`, { signal: this.signal });
-    const Form = taskOf(version) === 'diagnose' ? DiagnoseForm : RecommendForm;
+    const Form = version.task === 'diagnose' ? DiagnoseForm : RecommendForm;
     const form = new Form({ base: this.base, query: `?${kind}=${encodeURIComponent(value)}`, version });
     put(this.form, h('div', { class: 'head' }, h('h2', {}, 'Ask it'), h('label', { class: 'push quiet', for: 'version-picker' }, 'Answering version'), this.picker), form.element);
   }
-}
-
-function aliasMap(aliases) {
-  if (Array.isArray(aliases)) return Object.fromEntries(aliases.map((entry) => [entry.alias ?? entry.name, entry.version]));
-  return Object.fromEntries(Object.entries(aliases ?? {}).map(([name, value]) => [name, value?.version ?? value]));
-}
-
-function taskOf(version) {
-  return version.task ?? version.kind ?? version.card?.task ?? version.card?.kind;
 }
 
 function versionTable(versions) {
@@ -87,7 +78,7 @@ function versionTable(versions) {
   const columns = ['Version', 'Aliases', ...names.map(metricName), 'Job', 'Created'];
   const rows = versions.map((version) => {
     const metrics = plainMetrics(version.metrics);
-    const cells = [String(version.version), aliasChips(version.aliases), ...names.map((name) => fixed(metrics[name])), jobLink(version.job ?? version.job_id), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
+    const cells = [String(version.version), chips(version.aliases), ...names.map((name) => fixed(metrics[name])), jobLink(version.job), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
     return h('tr', {}, cells.map((cell, at) => h('td', { 'data-label': columns[at] }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));

@@ -7,7 +7,7 @@ import { Trouble, emptyBox } from './notices.js';
 import { poll } from './poll.js';
 
 const STILL_MS = 8_000;
-const COLUMNS = ['Model', 'Task', 'Newest version', 'Aliases', 'Published', ''];
+const COLUMNS = ['Model', 'Task', 'Newest version', 'Versions', 'Aliases', 'First published', ''];
 
 /** Show the list of models in `root` until `signal` aborts. */
 export function showModels(root, { signal }) {
@@ -16,7 +16,7 @@ export function showModels(root, { signal }) {
   let shown = '';
   put(root, h('div', { class: 'head' }, h('h1', {}, 'Models')), trouble.element, list);
   const load = async () => {
-    const { data } = await get('/v1/models?limit=100', { signal });
+    const { data } = await get('/v1/models', { signal });
     trouble.asked(null);
     if (JSON.stringify(data) === shown) return;
     shown = JSON.stringify(data);
@@ -28,25 +28,21 @@ export function showModels(root, { signal }) {
 function table(models) {
   const rows = models.map((model) => {
     const page = `#/models/${encodeURIComponent(model.name)}`;
-    const cells = [h('a', { href: page }, model.name), model.task ?? model.kind ?? '–', newest(model), aliasChips(model.aliases),
-      h('time', { datetime: published(model), title: clock(published(model)) }, ago(published(model))), h('a', { href: page }, 'Ask it')];
+    const cells = [h('a', { href: page }, model.name), model.task, String(model.newest_version), String(model.versions), aliasChips(model.aliases),
+      h('time', { datetime: model.created_at, title: clock(model.created_at) }, ago(model.created_at)), h('a', { href: page }, 'Ask it')];
     return h('tr', { 'data-model': model.name }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] || null }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
 }
 
-function newest(model) {
-  return model.latest_version ?? model.latest ?? model.version ?? '–';
-}
-
-function published(model) {
-  return model.updated_at ?? model.published_at ?? model.created_at;
-}
-
-/** Return aliases as chips: `production → 3`. Takes `{alias: version}` or `[{alias, version}]`. */
+/** Return the aliases of a model (`{production: 3}`) as chips. */
 export function aliasChips(aliases) {
-  const pairs = Array.isArray(aliases) ? aliases.map((entry) => [entry.alias ?? entry.name, entry.version]) : Object.entries(aliases ?? {}).map(([name, value]) => [name, value?.version ?? value]);
-  return h('span', { class: 'chips' }, pairs.length ? pairs.map(([alias, version]) => h('span', { class: 'chip' }, `${alias} → ${version}`)) : '–');
+  return chips(Object.entries(aliases).map(([alias, version]) => `${alias} → ${version}`));
+}
+
+/** Return texts as chips, or a dash. */
+export function chips(texts) {
+  return h('span', { class: 'chips' }, texts.length ? texts.map((text) => h('span', { class: 'chip' }, text)) : '–');
 }
 
 function noModels() {
