@@ -67,6 +67,11 @@ class DiagnosePlan:
         """The area under the ROC curve."""
         return "auroc"
 
+    @property
+    def inputs(self) -> list[dict[str, object]]:
+        """Every column with its kind, its reference value, and its range or levels."""
+        return self.encoder.describe_inputs()
+
     def validate(self) -> dict[str, float]:
         """Measure the net on the validation part."""
         part = self.parts.validation

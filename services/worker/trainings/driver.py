@@ -149,6 +149,7 @@ class Driver:
                 "split": report["protocol"],
                 "verdict": report["sentence"],
                 "metrics": net_metrics(report),
+                "inputs": self._plan.inputs,
             },
             origin={
                 "job": public_id("job", job.id),

@@ -41,6 +41,10 @@ class Plan(Protocol):
     def main_metric(self) -> str:
         """The validation metric that decides the best checkpoint unless the spec names another."""
 
+    @property
+    def inputs(self) -> list[dict[str, object]]:
+        """What the model card says of every column that a request may give; empty for a recommender."""
+
     def validate(self) -> dict[str, float]:
         """Measure the net as it is on the validation part; draws nothing from the training's generators."""
 

@@ -48,6 +48,11 @@ class RecommendPlan:
             return "rmse"
         return f"ndcg@{self.task.evaluation.k[0]}"
 
+    @property
+    def inputs(self) -> list[dict[str, object]]:
+        """A recommender is asked by ids alone."""
+        return []
+
     def validate(self) -> dict[str, float]:
         """Measure the net on the validation part, at most 2,000 users of it."""
         chosen = sample_users(self.split.validation, seed=self.course.spec.seed)
