@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from services.standalone.admin_key import ensure_admin_key
 from services.standalone.errors import CannotStart
+from services.standalone.first_keys import ensure_admin_key
 from services.standalone.home import Home, check_port, open_home
 from services.standalone.parts import Household, Kept, Program
 from services.standalone.passwords import password_in
@@ -65,8 +65,8 @@ class Installation:
         database_url = self._database()
         self.environment = self._environment(database_url, self._broker())
         self._migrate()
-        secret_key = self.environment["GRADUS_SECRET_KEY"].encode()
-        ensure_admin_key(self.home, database_url=database_url, secret_key=secret_key)
+        secret = self.environment["GRADUS_SECRET_KEY"].encode()
+        ensure_admin_key(self.home, database_url=database_url, secret=secret)
         for name, module in PROGRAMS:
             self.household.add(self._program(name, module))
         self._wait_until_ready()
@@ -94,7 +94,7 @@ class Installation:
         return server.url
 
     def _environment(self, database_url: str, broker_url: str) -> dict[str, str]:
-        secret_key = self.settings.secret_key.get_secret_value() or password_in(self.home.secret_key)
+        secret_key = self.settings.secret_key.get_secret_value().strip() or password_in(self.home.secret_key)
         own = {
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",

@@ -15,5 +15,5 @@ def password_in(path: Path) -> str:
     except FileExistsError:
         return path.read_text()
     with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_urlsafe(24))
+        file.write(secrets.token_urlsafe(32))
     return path.read_text()

@@ -55,7 +55,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it() -> None:
 
 def test_a_password_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     first = password_in(tmp_path / "secret.key")
-    assert len(first) == 32
+    assert len(first) == 43  # 32 bytes in base64
     assert password_in(tmp_path / "secret.key") == first
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
 
