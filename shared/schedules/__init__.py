@@ -8,6 +8,7 @@ from shared.schedules.phase import ANY_OPTIMIZER, Breakpoint, OptimizerTraits
 from shared.schedules.resolved import LrEvent, ResolvedSchedule, multiplier_at
 from shared.schedules.sampling import sample_steps
 from shared.schedules.spec import GroupParams, ScheduleSpec
+from shared.schedules.stats import Stats, stats
 
 __all__ = [
     "ANY_OPTIMIZER",
@@ -20,8 +21,10 @@ __all__ = [
     "ResolvedSchedule",
     "ScheduleSpec",
     "ScheduleWarning",
+    "Stats",
     "multiplier_at",
     "resolve",
     "sample_steps",
+    "stats",
     "warnings",
 ]

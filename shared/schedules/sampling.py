@@ -10,7 +10,7 @@ import math
 from shared.schedules.resolved import ResolvedSchedule
 
 
-def _extremes(resolved: ResolvedSchedule) -> list[int]:
+def extremes(resolved: ResolvedSchedule) -> list[int]:
     """Return, in order, the updates among which every extreme of S lies: breakpoints and the steps before."""
     last = resolved.total_steps - 1
     steps = {0, last}
@@ -27,7 +27,7 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
     total = resolved.total_steps
     if total <= points:
         return list(range(total))
-    corners = _extremes(resolved)
+    corners = extremes(resolved)
     edges = {min(k * total // max(points // 2, 1), total - 1) for k in range(max(points // 2, 1) + 1)}
     if len(corners) <= points:
         return sorted(edges | set(corners))
