@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     key_poll_seconds: float = Field(1.0, gt=0)
     docs_enabled: bool = True
     log_level: str = "INFO"
+    commit: str = "unknown"
+    """The source revision this process was built from, shown in `gradus_build_info`."""
 
 
 def server_secret(settings: Settings) -> bytes:
