@@ -146,27 +146,27 @@ def findings_of(errors: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [Finding(_shown_loc(e["loc"]), _shown_message(e)) for e in errors[:50]]
 
 
-async def _on_kind(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, GradusError)
-    return answer_kind(error)
+def answer_error(error: Exception) -> Response:
+    """Return the answer to an error of ours, of validation or of the framework; others are raised again."""
+    if isinstance(error, GradusError):
+        return answer_kind(error)
+    if isinstance(error, RequestValidationError):
+        detail = "the request does not fit this call; errors says where"
+        return problem_response(
+            422, code="invalid_request", detail=detail, findings=findings_of(error.errors())
+        )
+    if isinstance(error, HTTPException):
+        default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
+        code, detail = OF_HTTP_STATUS.get(error.status_code, default)
+        return problem_response(error.status_code, code=code, detail=detail, headers=error.headers)
+    raise error
 
 
-async def _on_validation(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    findings = findings_of(error.errors())
-    detail = "the request does not fit this call; errors says where"
-    return problem_response(422, code="invalid_request", detail=detail, findings=findings)
-
-
-async def _on_http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
-    code, detail = OF_HTTP_STATUS.get(error.status_code, default)
-    return problem_response(error.status_code, code=code, detail=detail, headers=error.headers)
+async def _on_error(_request: Request, error: Exception) -> Response:
+    return answer_error(error)
 
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make every error of our own, of validation and of the framework a problem document."""
-    app.add_exception_handler(GradusError, _on_kind)
-    app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)
+    for kind in (GradusError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _on_error)

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its size limit, its metrics, its log line, and a last net for crashes.
+"""What surrounds every request: its id, size limit, metrics and log line, and a last net for crashes.
 
 Pure ASGI, outermost of our own layers, so that refusals are counted too and streams are not buffered.
 """

@@ -9,7 +9,7 @@ from services.api.drawing.axes import Axis, tick_label, usable, x_axis, y_axis
 from services.api.drawing.chart import Chart, Panel, Series
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#555555")
-"""Told apart by people who see colours differently (Okabe and Ito, 2008), less their yellow, which is too pale."""
+"""Told apart by people who see colours differently (Okabe and Ito, 2008), less the pale yellow."""
 WIDTH = 800
 LEFT, RIGHT = 72, 16
 HEADER, FOOTER = 34, 40

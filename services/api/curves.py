@@ -1,0 +1,178 @@
+"""A job's curve for reading: thinned without hiding a spike, with the planned rate beside the actual one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
+from typing import Any, Literal
+
+from services.api.drawing import Chart, Panel, Series
+from services.api.schemas import CurveAnswer, EvaluationAnswer, PlanAnswer
+from shared.db.curves import EvaluationRow, PointColumns, read_curve, read_evaluations
+from shared.db.engine import Database
+from shared.db.jobs import JobRow, get_job
+from shared.errors import Finding, Refused
+from shared.schedules import ResolvedSchedule, sample_steps
+from shared.specs.ids import parse_id, public_id
+
+RAW_MAX_POINTS = 100_000
+PAGE_ROWS = 20_000
+KEPT_PER_BUCKET = 7
+"""At most: lowest and highest of rate, loss and gradient norm, and the first value that is no number."""
+PLAN_POINTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CurveQuery:
+    """Which part of a curve, how thinned: steps `from_step` ≤ t < `to_step`, at most `points` of them."""
+
+    points: int = 1000
+    method: Literal["minmax", "raw"] = "minmax"
+    from_step: int = 0
+    to_step: int | None = None
+
+
+def kept_of_bucket(points: PointColumns, start: int, stop: int) -> set[int]:
+    """Return the indices that carry the extremes of rows `start` ≤ i < `stop`, and the first non-number."""
+    kept: set[int] = set()
+    for column in (points.loss, points.lr, points.grad_norm):
+        finite = [i for i in range(start, stop) if column[i] is not None and isfinite(column[i] or 0.0)]
+        if finite:
+            value: Callable[[int], Any] = column.__getitem__
+            kept |= {min(finite, key=value), max(finite, key=value)}
+    broken = (i for i in range(start, stop) if not isfinite(points.loss[i]))
+    return kept | set(list(broken)[:1])
+
+
+def thinned(points: PointColumns, *, rows_per_bucket: int, ends: Iterable[int] = ()) -> PointColumns:
+    """Return the rows that carry the extremes of every bucket of consecutive rows, and those at `ends`."""
+    count = len(points.steps)
+    kept = {end % count for end in ends} if count else set()
+    for start in range(0, count, rows_per_bucket):
+        kept |= kept_of_bucket(points, start, min(start + rows_per_bucket, count))
+    return _rows(points, sorted(kept))
+
+
+def _rows(points: PointColumns, indices: Sequence[int]) -> PointColumns:
+    def chosen(column: Sequence[Any]) -> list[Any]:
+        return [column[i] for i in indices]
+
+    return PointColumns(
+        steps=chosen(points.steps),
+        lr=chosen(points.lr),
+        loss=chosen(points.loss),
+        grad_norm=chosen(points.grad_norm),
+        momentum=chosen(points.momentum),
+    )
+
+
+def _joined(pages: Iterable[PointColumns]) -> PointColumns:
+    held = list(pages)
+    return PointColumns(
+        steps=list(chain.from_iterable(p.steps for p in held)),
+        lr=list(chain.from_iterable(p.lr for p in held)),
+        loss=list(chain.from_iterable(p.loss for p in held)),
+        grad_norm=list(chain.from_iterable(p.grad_norm for p in held)),
+        momentum=list(chain.from_iterable(p.momentum for p in held)),
+    )
+
+
+def _pages(read: Callable[[int, int], PointColumns], query: CurveQuery, stop: int) -> Iterator[PointColumns]:
+    """Yield the points page by page, each thinned before the next is read, so that memory stays bounded."""
+    first, total = query.from_step, stop - query.from_step
+    if query.method == "raw" or total <= query.points:
+        yield read(first, stop)
+        return
+    rows_per_bucket = -(-total // max((query.points - 2) // KEPT_PER_BUCKET, 1))
+    page_rows = rows_per_bucket * max(PAGE_ROWS // rows_per_bucket, 1)
+    for start in range(first, stop, page_rows):
+        page = read(start, min(start + page_rows, stop))
+        ends = [0] * (start == first) + [-1] * (start + page_rows >= stop)
+        yield thinned(page, rows_per_bucket=rows_per_bucket, ends=ends)
+
+
+def _refuse_too_many(query: CurveQuery, stop: int) -> None:
+    if query.method == "raw" and stop - query.from_step > RAW_MAX_POINTS:
+        message = f"raw gives at most {RAW_MAX_POINTS} points; narrow from and to, or take minmax"
+        raise Refused("too many points", code="too_many_points", findings=[Finding(("method",), message)])
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A job's row with the part of its curve that was asked for."""
+
+    row: JobRow
+    points: PointColumns
+    evaluations: Sequence[EvaluationRow]
+
+    @property
+    def schedule(self) -> ResolvedSchedule | None:
+        """Return the resolved schedule; reading a data set has none."""
+        plain = self.row.resolved_schedule
+        return None if plain is None else ResolvedSchedule.model_validate(plain)
+
+
+def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
+    """Read a job's curve. Raises `NotFound`, and `Refused` for more raw points than one answer holds."""
+    with database.begin() as cx:
+        row = get_job(cx, job_id=parse_id("job", job_id))
+        stop = row.step if query.to_step is None else min(query.to_step, row.step)
+        _refuse_too_many(query, stop)
+        points = _joined(
+            _pages(lambda a, b: read_curve(cx, job_id=row.id, from_step=a, to_step=b), query, stop)
+        )
+        evaluations = read_evaluations(cx, job_id=row.id, after=query.from_step - 1)
+    shown = [e for e in evaluations if query.to_step is None or e.step <= query.to_step]
+    return Curve(row, points, shown)
+
+
+def _plan(schedule: ResolvedSchedule | None) -> tuple[list[int], list[float]]:
+    if schedule is None:
+        return [], []
+    steps = sample_steps(schedule, PLAN_POINTS)
+    return steps, [schedule.lr(t) for t in steps]
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number JSON can hold; a loss that is none becomes null."""
+    return value if value is not None and isfinite(value) else None
+
+
+def curve_answer(curve: Curve) -> CurveAnswer:
+    """Return a curve as JSON shows it."""
+    schedule, points = curve.schedule, curve.points
+    plan_steps, plan_lr = _plan(schedule)
+    return CurveAnswer(
+        job=public_id("job", curve.row.id),
+        steps=list(points.steps),
+        lr=list(points.lr),
+        loss=[_number(v) for v in points.loss],
+        grad_norm=[_number(v) for v in points.grad_norm],
+        momentum=[_number(v) for v in points.momentum],
+        planned_lr=[schedule.lr(t) if schedule else None for t in points.steps],
+        plan=PlanAnswer(steps=plan_steps, lr=plan_lr),
+        evaluations=[
+            EvaluationAnswer(step=e.step, epoch=e.epoch, metrics=e.metrics) for e in curve.evaluations
+        ],
+    )
+
+
+def curve_csv(curve: Curve) -> str:
+    """Return the points as CSV, one line each; what is unknown or no number is left empty."""
+    answer = curve_answer(curve)
+    columns = (answer.steps, answer.lr, answer.loss, answer.grad_norm, answer.momentum, answer.planned_lr)
+    lines = ["step,lr,loss,grad_norm,momentum,planned_lr"]
+    lines += [",".join("" if v is None else repr(v) for v in row) for row in zip(*columns, strict=True)]
+    return "\r\n".join([*lines, ""])
+
+
+def curve_chart(curve: Curve) -> Chart:
+    """Return a curve as a chart: the loss, and the rate on top of the plan."""
+    plan_steps, plan_lr = _plan(curve.schedule)
+    points = curve.points
+    loss = Panel("loss", [Series("training loss", points.steps, points.loss)])
+    planned = Series("planned", plan_steps, plan_lr, look="plan", colour=1)
+    rate = Panel("learning rate", [planned, Series("actual", points.steps, points.lr, colour=1)])
+    return Chart(f"{curve.row.model or 'data set'}: {curve.row.status}, step {curve.row.step}", [loss, rate])

@@ -1,0 +1,67 @@
+"""What routes are handed: the long-lived parts of the process, and what a request says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request
+
+from services.api.auth import Keyring, current_key
+from services.api.inference import Inference
+from services.api.readiness import Exposition
+from services.api.streams import CurveStreams
+from services.api.submission import Asked, Submission
+from shared.db.engine import Database
+from shared.db.keys import LiveKey
+from shared.settings import Settings
+from shared.specs.ids import parse_id
+from shared.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The long-lived parts of one gateway process."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    submission: Submission
+    keyring: Keyring
+    inference: Inference
+    streams: CurveStreams
+    exposition: Exposition
+
+
+async def get_services(request: Request) -> Services:
+    """Return the parts of this process."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def get_caller(request: Request) -> LiveKey:
+    """Return the key the request came with."""
+    return current_key(request)
+
+
+async def get_asked(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[!-~]+$")] = None,
+) -> Asked:
+    """Return who asks, under which ids."""
+    key = current_key(request)
+    return Asked(
+        owner=key.kid, request_id=request.scope["gradus.request_id"], idempotency_key=idempotency_key
+    )
+
+
+Parts = Annotated[Services, Depends(get_services)]
+Caller = Annotated[LiveKey, Depends(get_caller)]
+AskedBy = Annotated[Asked, Depends(get_asked)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+
+def cursor(prefix: str, after: str | None) -> UUID | None:
+    """Return the id that a list goes on from, none at its start. Raises `NotFound`."""
+    return None if after is None else parse_id(prefix, after)

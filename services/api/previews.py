@@ -1,0 +1,177 @@
+"""Schedules before any training, drawn with their figures; the trainer calls the same code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.drawing import Chart, Panel, Series
+from services.api.drawing.chart import AxisScale
+from services.api.presenting import warning_answers
+from services.api.schemas import Answer, WarningAnswer
+from shared.errors import Finding, Refused
+from shared.schedules import (
+    ANY_OPTIMIZER,
+    ResolvedSchedule,
+    ScheduleSpec,
+    resolve,
+    sample_steps,
+    stats,
+    warnings,
+)
+
+MAX_SCHEDULES = 20
+MAX_STEPS = 1_000_000
+MAX_BREAKPOINTS = 1000
+MAX_EVALUATED = 10_000
+Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
+
+
+class Request(BaseModel):
+    """A frozen request body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class LabelledSchedule(Request):
+    """A schedule and the name it has in a chart's legend."""
+
+    label: Annotated[str, Field(min_length=1, max_length=80)]
+    schedule: ScheduleSpec
+
+
+class PreviewRequest(Request):
+    """Schedules to be laid over the same number of steps."""
+
+    schedules: Annotated[list[LabelledSchedule], Field(min_length=1, max_length=MAX_SCHEDULES)]
+    total_steps: Steps
+    steps_per_epoch: Steps = 1
+    points: Annotated[int, Field(ge=2, le=10_000)] = 1000
+
+
+class EvaluateRequest(Request):
+    """Steps at which one schedule is wanted exactly."""
+
+    schedule: ScheduleSpec
+    total_steps: Steps
+    steps_per_epoch: Steps = 1
+    steps: Annotated[
+        list[Annotated[int, Field(ge=0, le=2 * MAX_STEPS)]], Field(min_length=1, max_length=MAX_EVALUATED)
+    ]
+
+
+class BreakpointAnswer(Answer):
+    """A step where the curve has a corner, a jump, a peak or a border."""
+
+    step: int
+    cause: str
+
+
+class StatsAnswer(Answer):
+    """Figures over all updates; `final` is that of the last one."""
+
+    first: float
+    final: float
+    min: float
+    max: float
+    mean: float
+    sum: float
+
+
+class PreviewCurve(Answer):
+    """One schedule over its steps: momentum where a phase cycles it, and its first 1,000 breakpoints."""
+
+    label: str
+    steps: list[int]
+    lr: list[float]
+    momentum: list[float | None] | None
+    breakpoints: list[BreakpointAnswer]
+    breakpoints_total: int
+    stats: StatsAnswer
+    resolved: dict[str, Any]
+    warnings: list[WarningAnswer]
+
+
+class PreviewAnswer(Answer):
+    """Schedules laid over the same steps."""
+
+    curves: list[PreviewCurve]
+
+
+class EvaluateAnswer(Answer):
+    """Exact values at the steps asked for; `phase` and `epoch` count from 0."""
+
+    steps: list[int]
+    lr: list[float]
+    groups: dict[str, list[float]]
+    momentum: list[float | None] | None
+    phase: list[int]
+    epoch: list[int]
+
+
+def _resolved(
+    spec: ScheduleSpec, body: PreviewRequest | EvaluateRequest, *loc: str | int
+) -> ResolvedSchedule:
+    """Return the schedule in whole steps; findings are placed where it stands in the body."""
+    try:
+        return resolve(
+            spec,
+            total_steps=body.total_steps,
+            steps_per_epoch=body.steps_per_epoch,
+            optimizer=ANY_OPTIMIZER,
+        )
+    except Refused as error:
+        findings = [Finding((*loc, *f.loc), f.message) for f in error.findings]
+        raise Refused(error.detail, code=error.code, findings=findings) from None
+
+
+def _momentum(schedule: ResolvedSchedule, steps: list[int]) -> list[float | None] | None:
+    return [schedule.momentum(t) for t in steps] if schedule.cycles_momentum else None
+
+
+def _curve(one: LabelledSchedule, body: PreviewRequest, index: int) -> PreviewCurve:
+    schedule = _resolved(one.schedule, body, "schedules", index)
+    steps, corners = sample_steps(schedule, body.points), schedule.breakpoints()
+    return PreviewCurve(
+        label=one.label,
+        steps=steps,
+        lr=[schedule.lr(t) for t in steps],
+        momentum=_momentum(schedule, steps),
+        breakpoints=[BreakpointAnswer(step=b.step, cause=b.cause) for b in corners[:MAX_BREAKPOINTS]],
+        breakpoints_total=len(corners),
+        stats=StatsAnswer.model_validate(stats(schedule), from_attributes=True),
+        resolved=schedule.model_dump(mode="json"),
+        warnings=warning_answers(warnings(schedule)),
+    )
+
+
+def preview(body: PreviewRequest) -> PreviewAnswer:
+    """Lay schedules over their steps. Raises `Refused`."""
+    return PreviewAnswer(curves=[_curve(one, body, i) for i, one in enumerate(body.schedules)])
+
+
+def preview_chart(answer: PreviewAnswer, scale: AxisScale) -> Chart:
+    """Return schedules as one chart with one legend, the mean rate in it; momentum in a panel of its own."""
+    rates = [
+        Series(f"{c.label} (mean {c.stats.mean:.3g})", c.steps, c.lr, colour=i)
+        for i, c in enumerate(answer.curves)
+    ]
+    momenta = [
+        Series(c.label, c.steps, c.momentum, colour=i) for i, c in enumerate(answer.curves) if c.momentum
+    ]
+    panels = [Panel("learning rate", rates, scale)]
+    return Chart("Learning-rate schedules", [*panels, *([Panel("momentum", momenta)] if momenta else [])])
+
+
+def evaluate(body: EvaluateRequest) -> EvaluateAnswer:
+    """Return a schedule's exact values. Raises `Refused`."""
+    schedule = _resolved(body.schedule, body)
+    return EvaluateAnswer(
+        steps=body.steps,
+        lr=[schedule.lr(t) for t in body.steps],
+        groups={g: [schedule.lr_of(g, t) for t in body.steps] for g in schedule.groups},
+        momentum=_momentum(schedule, body.steps),
+        phase=[schedule.locate(t)[0] for t in body.steps],
+        epoch=[t // body.steps_per_epoch for t in body.steps],
+    )

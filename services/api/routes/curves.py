@@ -1,0 +1,59 @@
+"""A job's curve: to read, to draw, and to follow while it trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.responses import Response, StreamingResponse
+
+from services.api.auth import GuardedRoute, needs
+from services.api.curves import CurveQuery, curve_answer, curve_chart, curve_csv, load_curve
+from services.api.dependencies import Parts
+from services.api.negotiation import CSV, PNG, SVG
+from services.api.rendering import documented_forms, render
+from services.api.schemas import CurveAnswer
+from shared.specs.ids import parse_id
+
+router = APIRouter(prefix="/v1/training_jobs", tags=["curves"], route_class=GuardedRoute)
+Responses = dict[int | str, dict[str, Any]]
+CURVE: Responses = {200: {"model": CurveAnswer, "content": documented_forms(CSV, SVG, PNG)}}
+EVENTS: Responses = {200: {"content": documented_forms("text/event-stream")}}
+
+
+def curve_query(
+    points: Annotated[int, Query(ge=10, le=20_000)] = 1000,
+    method: Literal["minmax", "raw"] = "minmax",
+    from_step: Annotated[int, Query(alias="from", ge=0, lt=2**53)] = 0,
+    to_step: Annotated[int | None, Query(alias="to", ge=0, lt=2**53)] = None,
+) -> CurveQuery:
+    """Return which part of a curve is wanted, how thinned."""
+    return CurveQuery(points, method, from_step, to_step)
+
+
+@router.get("/{job_id}/curve", dependencies=[needs("read", "train")], responses=CURVE)
+def read_job_curve(
+    job_id: str,
+    parts: Parts,
+    query: Annotated[CurveQuery, Depends(curve_query)],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Return steps, losses, rates beside the planned ones, and evaluations; as JSON, CSV, SVG or PNG."""
+    curve = load_curve(parts.database, job_id=job_id, query=query)
+    return render(
+        accept,
+        json=lambda: curve_answer(curve).model_dump_json(),
+        chart=lambda: curve_chart(curve),
+        csv=lambda: curve_csv(curve),
+    )
+
+
+@router.get("/{job_id}/curve/stream", dependencies=[needs("read", "train")], responses=EVENTS)
+async def follow_job_curve(
+    job_id: str,
+    parts: Parts,
+    last_event_id: Annotated[int, Header(ge=-1, lt=2**53)] = -1,
+) -> StreamingResponse:
+    """Stream events `point`, `evaluation` and `status`; with Last-Event-ID, from right behind that point."""
+    events = await parts.streams.open(parse_id("job", job_id), after=last_event_id)
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -1,0 +1,102 @@
+"""Training jobs: create, look, cancel, pause, resume, and their history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from services.api.auth import GuardedRoute, needs
+from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.presenting import checkpoint_answer, job_answer, job_summary
+from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Listing, Page
+from shared.db.blobs import list_checkpoints
+from shared.db.jobs import get_job, get_report, list_events, list_jobs, request_cancel, request_pause
+from shared.errors import NotFound
+from shared.lifecycle import JobStatus
+from shared.specs.ids import parse_id
+from shared.specs.job import JobSpec, ModelName
+
+router = APIRouter(prefix="/v1/training_jobs", tags=["training jobs"], route_class=GuardedRoute)
+
+
+@router.post("", status_code=202, dependencies=[needs("train")])
+def create_job(spec: JobSpec, parts: Parts, asked: AskedBy, response: Response) -> JobAnswer:
+    """Ask for a training; whatever cannot be run is refused here, with its place in the spec."""
+    answer = job_answer(parts.submission.submit_job(spec, asked))
+    response.headers["Location"] = f"{router.prefix}/{answer.id}"
+    response.headers["Retry-After"] = "1"
+    return answer
+
+
+@router.get("", dependencies=[needs("read", "train")])
+def list_all(
+    parts: Parts,
+    limit: Limit = 20,
+    after: str | None = None,
+    status: Annotated[list[JobStatus] | None, Query()] = None,
+    model: Annotated[ModelName | None, Query()] = None,
+) -> Page[JobSummary]:
+    """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
+    following = cursor("job", after)
+    with parts.database.begin() as cx:
+        rows = list_jobs(cx, limit=limit + 1, after=following, statuses=status or (), model=model)
+    return Page(data=[job_summary(row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+
+@router.get("/{job_id}", dependencies=[needs("read", "train")])
+def read_job(job_id: str, parts: Parts) -> JobAnswer:
+    """Return one job: how far it is, what it was asked, and its schedule in whole steps."""
+    with parts.database.begin() as cx:
+        return job_answer(get_job(cx, job_id=parse_id("job", job_id)))
+
+
+@router.post("/{job_id}/cancel", status_code=202, dependencies=[needs("train")])
+def cancel_job(job_id: str, parts: Parts) -> JobAnswer:
+    """Ask a job to end; its newest checkpoint is kept."""
+    with parts.database.begin() as cx:
+        return job_answer(request_cancel(cx, job_id=parse_id("job", job_id)))
+
+
+@router.post("/{job_id}/pause", status_code=202, dependencies=[needs("train")])
+def pause_job(job_id: str, parts: Parts) -> JobAnswer:
+    """Ask a job to rest; its newest checkpoint is kept."""
+    with parts.database.begin() as cx:
+        return job_answer(request_pause(cx, job_id=parse_id("job", job_id)))
+
+
+@router.post("/{job_id}/resume", status_code=202, dependencies=[needs("train")])
+def resume_paused_job(job_id: str, parts: Parts) -> JobAnswer:
+    """Queue a paused or failed job again, from its newest checkpoint."""
+    return job_answer(parts.submission.resume_job(parse_id("job", job_id)))
+
+
+@router.get("/{job_id}/events", dependencies=[needs("read", "train")])
+def list_job_events(
+    job_id: str, parts: Parts, limit: Limit = 100, after: Annotated[int, Query(ge=0, lt=2**31)] = 0
+) -> Page[EventAnswer]:
+    """List a job's transitions with their causes, oldest first, behind `seq` = `after`."""
+    with parts.database.begin() as cx:
+        row = get_job(cx, job_id=parse_id("job", job_id))
+        events = list_events(cx, job_id=row.id, after=after, limit=limit + 1)
+    shown = [EventAnswer.model_validate(e, from_attributes=True) for e in events[:limit]]
+    return Page(data=shown, has_more=len(events) > limit)
+
+
+@router.get("/{job_id}/report", dependencies=[needs("read", "train")])
+def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
+    """Return the evaluation beside its baselines on the same split, and who won."""
+    with parts.database.begin() as cx:
+        report = get_report(cx, job_id=parse_id("job", job_id))
+    if report is None:
+        raise NotFound("the job has no report yet; it is written when the job succeeds", code="no_report")
+    return report
+
+
+@router.get("/{job_id}/checkpoints", dependencies=[needs("read", "train")])
+def list_job_checkpoints(job_id: str, parts: Parts) -> Listing[CheckpointAnswer]:
+    """List the checkpoints kept of a job: its last and its best."""
+    with parts.database.begin() as cx:
+        row = get_job(cx, job_id=parse_id("job", job_id))
+        found = list_checkpoints(cx, job_id=row.id)
+    return Listing(data=[checkpoint_answer(c, row) for c in found])

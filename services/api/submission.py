@@ -1,0 +1,199 @@
+"""The two ways work enters Gradus: an uploaded data set, and a training job.
+
+The row is written and committed first; the message follows, and losing it delays the work by one sweep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.api import metrics
+from services.api.admission import Admission, admit
+from services.api.uploads import Upload
+from shared.db import datasets, jobs
+from shared.db.engine import Database
+from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
+from shared.lifecycle import DatasetStatus, JobKind, JobStatus
+from shared.logs import logger
+from shared.specs.dataset import DatasetSummary
+from shared.specs.ids import new_uuid, parse_id
+from shared.specs.job import JobSpec
+from shared.storage import Storage, dataset_folder, upload_folder
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks: the key's id, the request's id, and the client's idempotency key if it sent one."""
+
+    owner: str
+    request_id: str
+    idempotency_key: str | None
+
+
+def canonical(spec: BaseModel) -> dict[str, object]:
+    """Return a spec as plain JSON values, defaults written out. Raises `Refused` for the character U+0000."""
+    plain: dict[str, object] = spec.model_dump(mode="json")
+    if "\\u0000" in json.dumps(plain):
+        raise Refused(
+            "no text may hold the character U+0000, which PostgreSQL cannot store", code="nul_character"
+        )
+    return plain
+
+
+def digest_of(*values: object) -> bytes:
+    """Return the sha256 of values written as JSON with sorted keys: equal requests have equal digests."""
+    written = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The use cases that create, queue or remove work."""
+
+    database: Database
+    storage: Storage
+    max_attempts: int
+
+    def submit_job(self, spec: JobSpec, asked: Asked) -> jobs.JobRow:
+        """Admit a training job, commit its row, and send its message. Raises `Refused` and `Conflict`."""
+        with self.database.begin() as cx:
+            with _unknown_dataset_refused():
+                row = datasets.get_dataset(cx, dataset_id=parse_id("ds", spec.dataset))
+            summary = DatasetSummary.model_validate(row.summary) if row.summary else None
+            admission = admit(spec, kind=row.kind, status=row.status, summary=summary)
+            inserted = jobs.insert_job(cx, job=self._training(spec, admission, row, asked))
+        if inserted.created:
+            self._created(inserted.row)
+        return inserted.row
+
+    def submit_dataset(self, dataset_id: UUID, upload: Upload, asked: Asked) -> datasets.DatasetRow:
+        """Commit an uploaded data set with the job that reads it, and send its message.
+
+        When the same request came before, its data set is returned and the files just uploaded are deleted.
+        """
+        with self.database.begin() as cx:
+            inserted = datasets.insert_dataset(cx, dataset=_dataset(dataset_id, upload, asked))
+            reading = self._reading(inserted.row, asked)
+            if inserted.created:
+                jobs.insert_job(cx, job=reading)
+        if inserted.created:
+            self._created(reading)
+        else:
+            self.storage.delete_tree(upload_folder(dataset_id))
+        return inserted.row
+
+    def remove_dataset(self, dataset_id: UUID) -> None:
+        """Delete a data set's row, then its files. Raises `NotFound`, and `Conflict` while a job needs it."""
+        with self.database.begin() as cx:
+            datasets.delete_dataset(cx, dataset_id=dataset_id)
+        self.storage.delete_tree(upload_folder(dataset_id))
+        self.storage.delete_tree(dataset_folder(dataset_id))
+
+    def resume_job(self, job_id: UUID) -> jobs.JobRow:
+        """Queue a paused or failed job again, and send its message."""
+        with self.database.begin() as cx:
+            row = jobs.resume(cx, job_id=job_id)
+        if row.status == JobStatus.QUEUED:
+            self._announce(row.id)
+        return row
+
+    def sample(self, dataset_id: UUID) -> list[dict[str, Any]]:
+        """Return the first rows of a ready data set as they were read. Raises `NotFound` and `Conflict`."""
+        with self.database.begin() as cx:
+            row = datasets.get_dataset(cx, dataset_id=dataset_id)
+        if row.status != DatasetStatus.READY:
+            raise Conflict(
+                f"the data set is {row.status}; wanted one that is ready", code="dataset_not_ready"
+            )
+        with self.storage.reader(f"{dataset_folder(row.id, row.version)}/sample.json") as stream:
+            rows: list[dict[str, Any]] = json.load(stream)
+        return rows
+
+    def _created(self, job: jobs.JobRow | jobs.NewJob) -> None:
+        metrics.jobs_created.labels(job.kind).inc()
+        _log.info("job_created", job_id=str(job.id), kind=str(job.kind))
+        self._announce(job.id)
+
+    def _announce(self, job_id: UUID) -> None:
+        """Send a queued job's message; when that fails, the sweeper will send it."""
+        from shared.queue import (
+            publish,
+        )  # Celery costs memory that a gateway which only predicts need not pay
+
+        if not publish(job_id):
+            _log.warning("publish_failed", job_id=str(job_id))
+            return
+        try:
+            with self.database.begin() as cx:
+                jobs.mark_published(cx, job_ids=[job_id])
+        except Unavailable:
+            _log.warning("mark_published_failed", job_id=str(job_id))
+
+    def _training(
+        self, spec: JobSpec, admission: Admission, row: datasets.DatasetRow, asked: Asked
+    ) -> jobs.NewJob:
+        plain = canonical(spec)
+        return jobs.NewJob(
+            id=new_uuid(),
+            owner=asked.owner,
+            kind=JobKind(spec.task.name),
+            spec=plain,
+            request_sha256=digest_of(plain),
+            max_attempts=self.max_attempts,
+            model=spec.model,
+            dataset_id=row.id,
+            dataset_version=row.version,
+            resolved_schedule=canonical(admission.schedule),
+            total_steps=admission.budget.total_steps,
+            steps_per_epoch=admission.budget.steps_per_epoch,
+            request_id=asked.request_id,
+            idempotency_key=asked.idempotency_key,
+        )
+
+    def _reading(self, row: datasets.DatasetRow, asked: Asked) -> jobs.NewJob:
+        return jobs.NewJob(
+            id=new_uuid(),
+            owner=asked.owner,
+            kind=JobKind.INGEST,
+            spec=row.spec,
+            request_sha256=digest_of(row.spec),
+            max_attempts=self.max_attempts,
+            dataset_id=row.id,
+            dataset_version=row.version,
+            request_id=asked.request_id,
+        )
+
+
+@contextmanager
+def _unknown_dataset_refused() -> Iterator[None]:
+    try:
+        yield
+    except NotFound:
+        finding = Finding(("dataset",), "no such data set")
+        raise Refused("the data set does not exist", code="dataset_not_found", findings=[finding]) from None
+
+
+def _dataset(dataset_id: UUID, upload: Upload, asked: Asked) -> datasets.NewDataset:
+    plain = canonical(upload.spec)
+    return datasets.NewDataset(
+        id=dataset_id,
+        owner=asked.owner,
+        name=upload.spec.name,
+        kind=upload.spec.kind,
+        spec=plain,
+        files=[asdict(f) for f in upload.files],
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        request_sha256=digest_of(plain, upload.sha256),
+        idempotency_key=asked.idempotency_key,
+    )
