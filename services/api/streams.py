@@ -21,7 +21,7 @@ from uuid import UUID
 import anyio.to_thread
 
 from services.api import metrics
-from services.api.presenting import job_state
+from services.api.presenting import job_state, planned_rates
 from shared.db.curves import EvaluationRow, PointColumns, read_evaluations, read_points
 from shared.db.engine import Database
 from shared.db.jobs import JobRow, get_job
@@ -29,7 +29,9 @@ from shared.errors import Overloaded, Unavailable
 from shared.lifecycle import TERMINAL
 
 T = TypeVar("T")
+POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum")
 PAGE_POINTS = 500
+POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum")
 POLL_SECONDS = 0.4
 KEEP_ALIVE_SECONDS = 15.0
 LIFE_SECONDS = 600.0
@@ -41,9 +43,10 @@ READER_THREADS = 4
 
 @dataclass(slots=True)
 class Page:
-    """Points and evaluations that follow a place in a curve."""
+    """Points with their planned rates, and evaluations, that follow a place in a curve."""
 
     points: PointColumns
+    planned_lr: Sequence[float | None]
     evaluations: Sequence[EvaluationRow]
 
 
@@ -149,7 +152,7 @@ class CurveStreams:
         if reading is None:
             point, evaluation = key
             reading = asyncio.ensure_future(
-                self._in_thread(lambda: self._read_page(watch.row.id, point, evaluation))
+                self._in_thread(lambda: self._read_page(watch.row, point, evaluation))
             )
             while len(watch.pages) >= SHARED_PAGES:
                 watch.pages.pop(next(iter(watch.pages)))
@@ -157,13 +160,13 @@ class CurveStreams:
         # Shielded: the client that began to read may leave while others wait for the same page.
         return await asyncio.shield(reading)
 
-    def _read_page(self, job_id: UUID, point: int, evaluation: int) -> Page:
+    def _read_page(self, row: JobRow, point: int, evaluation: int) -> Page:
         with self._database.begin() as cx:
-            points = read_points(cx, job_id=job_id, after=point, limit=PAGE_POINTS)
-            evaluations = read_evaluations(cx, job_id=job_id, after=evaluation)
+            points = read_points(cx, job_id=row.id, after=point, limit=PAGE_POINTS)
+            evaluations = read_evaluations(cx, job_id=row.id, after=evaluation)
         if len(points.steps) == PAGE_POINTS:  # more follow: later evaluations wait for the points before them
             evaluations = [e for e in evaluations if e.step <= points.steps[-1] + 1]
-        return Page(points, evaluations)
+        return Page(points, planned_rates(row, points.steps), evaluations)
 
     def _enter(self, job_id: UUID, watch: Watch) -> None:
         self._clients += 1
@@ -210,7 +213,8 @@ def _page_events(page: Page) -> bytes:
     """Return a page as events in order of steps, each evaluation before the point of the same number."""
     points = page.points
     marked = [(e.step, 0, _evaluation_event(e)) for e in page.evaluations]
-    rows = zip(points.steps, points.lr, points.loss, points.grad_norm, points.momentum, strict=True)
+    columns = (points.lr, page.planned_lr, points.loss, points.grad_norm, points.momentum)
+    rows = zip(points.steps, *columns, strict=True)
     marked += [(step, 1, _point_event(step, values)) for step, *values in rows]
     metrics.sse_events.labels("point").inc(len(points.steps))
     metrics.sse_events.labels("evaluation").inc(len(page.evaluations))
@@ -218,9 +222,9 @@ def _page_events(page: Page) -> bytes:
 
 
 def _point_event(step: int, values: Sequence[float | None]) -> str:
-    lr, loss, grad_norm, momentum = ("null" if v is None or not isfinite(v) else repr(v) for v in values)
-    body = f'{{"step":{step},"lr":{lr},"loss":{loss},"grad_norm":{grad_norm},"momentum":{momentum}}}'
-    return f"event: point\nid: {step}\ndata: {body}\n\n"
+    plain = ("null" if v is None or not isfinite(v) else repr(v) for v in values)
+    fields = "".join(f',"{name}":{value}' for name, value in zip(POINT_NAMES, plain, strict=True))
+    return f'event: point\nid: {step}\ndata: {{"step":{step}{fields}}}\n\n'
 
 
 def _evaluation_event(row: EvaluationRow) -> str:
