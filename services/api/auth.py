@@ -6,7 +6,9 @@ A key reads `gradus_<kid>_<secret>`. Only HMAC-SHA256(server secret, key) is sto
 from __future__ import annotations
 
 import hmac
+import math
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -22,6 +24,7 @@ from shared.db.tokens import parse_token, token_digest
 from shared.errors import Forbidden, Unauthenticated, Unavailable
 from shared.logs import logger
 
+FRESH_SECONDS = 3.0
 _log = logger(__name__)
 
 
@@ -31,6 +34,7 @@ class Keyring:
     def __init__(self, load: Callable[[], Iterable[LiveKey]], *, secret: bytes, poll_seconds: float) -> None:
         self._load, self._secret, self._poll_seconds = load, secret, poll_seconds
         self._keys: dict[str, LiveKey] | None = None
+        self._read_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
 
@@ -38,6 +42,10 @@ class Keyring:
     def ready(self) -> bool:
         """Tell whether the keys were read at least once."""
         return self._keys is not None
+
+    def fresh(self) -> bool:
+        """Tell whether the database answered lately, which this thread is the first to know."""
+        return time.monotonic() - self._read_at < self._poll_seconds + FRESH_SECONDS
 
     def start(self) -> None:
         """Read the keys in the background, from now on."""
@@ -53,6 +61,7 @@ class Keyring:
         """Read the keys now; an unavailable database changes nothing."""
         try:
             self._keys = {key.kid: key for key in self._load()}
+            self._read_at = time.monotonic()
         except Unavailable:
             _log.debug("keys_not_refreshed")
 

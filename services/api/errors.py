@@ -162,8 +162,14 @@ def answer_error(error: Exception) -> Response:
     raise error
 
 
-async def _on_error(_request: Request, error: Exception) -> Response:
-    return answer_error(error)
+async def _on_error(request: Request, error: Exception) -> Response:
+    response = answer_error(error)
+    if response.status_code == 405:
+        # The router names the methods of the first route of this address only.
+        template = getattr(request.scope.get("route"), "path_format", "")
+        methods = request.app.openapi()["paths"].get(template, {"get": {}})
+        response.headers["Allow"] = ", ".join(sorted(m.upper() for m in methods))
+    return response
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import Scope
 
 from services.api import metrics
 from services.api.auth import Keyring
+from services.api.deadline import Deadline
 from services.api.dependencies import Services
 from services.api.documentation import PROBLEM_RESPONSES, describe
 from services.api.errors import install_error_handlers
@@ -55,6 +57,7 @@ QUIET = frozenset(
     | {f"/v1/models/{{name}}/{k}" for k in ("recommend", "similar", "diagnose")}
 )
 """Routes whose every call would fill the log; metrics count them."""
+WATCHED_STATUSES = ("401", "403", "404", "409", "422", "429", "500", "503")
 
 
 def make_services(settings: Settings) -> Services:
@@ -98,6 +101,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     services.database.dispose()
 
 
+def waits_for_database(scope: Scope) -> bool:
+    """Tell whether a request may wait for the database: not predictions, uploads, streams, /livez."""
+    path: str = scope["path"]
+    if scope["method"] == "POST":
+        return not path.startswith((predictions.router.prefix, datasets.router.prefix))
+    return path != "/livez" and not path.endswith("/stream")
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Return the gateway of these settings, not started."""
     app = FastAPI(
@@ -116,6 +127,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     install_error_handlers(app)
     describe(app)
+    keyring = app.state.services.keyring
+    app.add_middleware(Deadline, applies=waits_for_database, database_answers=keyring.fresh)
     app.add_middleware(
         Envelope,
         body_max_bytes=settings.body_max_bytes,
@@ -129,7 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def known_routes(app: FastAPI) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield method, template and declared statuses of every route in the OpenAPI document."""
+    """Yield method, template and the statuses worth a series from the start, for every documented route."""
     for path, operations_of_path in app.openapi()["paths"].items():
         for method, operation in operations_of_path.items():
-            yield method.upper(), path, list(operation["responses"])
+            success = [status for status in operation["responses"] if status < "300"]
+            yield method.upper(), path, [*success, *WATCHED_STATUSES]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import metrics
@@ -99,6 +100,8 @@ class Envelope:
         limited = _limited(receive, passage, limit) if passage.chunked else receive
         try:
             await self.app(scope, limited, send)
+        except ClientDisconnect:
+            return
         except Exception:
             _log.exception("request_failed", method=_method(scope), route=route_label(scope))
             if passage.status:

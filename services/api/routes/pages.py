@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from services.api import manual
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parents[1] / "dashboard" / "static"
@@ -34,3 +37,12 @@ async def dashboard(request: Request) -> Response:
 async def static_file(path: str, request: Request) -> Response:
     """Return one file of the dashboard."""
     return await _file(path, request)
+
+
+@router.get("/docs")
+async def read_manual(request: Request) -> Response:
+    """Return the description of the API as a page to read."""
+    if request.app.openapi_url is None:
+        raise HTTPException(404)
+    policy = {"Content-Security-Policy": manual.POLICY}
+    return HTMLResponse(manual.page(request.app.openapi()), headers=policy)
