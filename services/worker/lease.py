@@ -30,7 +30,8 @@ class Lease:
         self._lease_seconds, self._renew_seconds = lease_seconds, renew_seconds
         self._on_renewal = on_renewal
         self._renewed_at = time.monotonic()
-        self._fenced = False
+        self.taken = False
+        """Whether the row is not ours any more: the child has committed its end, or the sweeper took it."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.job_id}", daemon=True)
         self.renewal: Renewal | None = None
@@ -45,10 +46,9 @@ class Lease:
         self._thread.join(timeout=self._renew_seconds)
 
     @property
-    def held(self) -> bool:
-        """Whether the job may still be worked on."""
-        silence = time.monotonic() - self._renewed_at
-        return not self._fenced and silence < self._lease_seconds * 2 / 3
+    def silent(self) -> bool:
+        """Whether no renewal has come through for so long that another attempt may soon begin."""
+        return not self.taken and time.monotonic() - self._renewed_at >= self._lease_seconds * 2 / 3
 
     @property
     def request(self) -> str | None:
@@ -60,7 +60,7 @@ class Lease:
         return "pause" if self.renewal.pause_requested_at is not None else None
 
     def _keep(self) -> None:
-        while not self._fenced and not self._over.wait(self._renew_seconds):
+        while not self.taken and not self._over.wait(self._renew_seconds):
             self._renew_once()
 
     def _renew_once(self) -> None:
@@ -74,7 +74,7 @@ class Lease:
                     lease_seconds=self._lease_seconds,
                 )
         except Fenced:
-            self._fenced = True
+            self.taken = True
         except Unavailable:
             _log.warning("lease_not_renewed", job_id=str(self._claim.job_id), fence=self._claim.fence)
         else:

@@ -19,11 +19,13 @@ from shared.db.engine import Connection, Database
 from shared.db.job_leases import Claim, Ended, Renewal, claim, fail, requeue, yield_up
 from shared.db.jobs import get_job
 from shared.errors import Fenced, Unavailable
-from shared.lifecycle import TERMINAL
+from shared.lifecycle import TERMINAL, JobStatus
 from shared.logs import logger
 
 DONE, FENCED, DATABASE_AWAY, PREEMPTED, REFUSED, DIVERGED = 0, 3, 4, 5, 10, 11
 WATCH_SECONDS = 0.1
+TAKEN_GRACE_SECONDS = 2.0
+"""For a child whose job is not ours any more: it may be leaving by itself, and must write nothing."""
 _FAILURES = {
     REFUSED: ("refused", "the trainer refused the job's data or settings"),
     DIVERGED: ("diverged", "the loss or a weight became infinite or not a number"),
@@ -100,6 +102,7 @@ class Supervisor:
         except Unavailable:
             # A claim whose COMMIT was lost may stand; its lease expires and the sweeper requeues it.
             self._metrics.claims.labels("failed").inc()
+            self.heard_at = float("-inf")  # the hint is used up, so a watchman asks again soon
             _log.warning("claim_failed")
             return None
         self._metrics.claims.labels("won" if won else "none").inc()
@@ -119,12 +122,11 @@ class Supervisor:
                 return
             log.info("job_started", child=child.pid, kind=won.kind, waited_seconds=won.waited_seconds)
             status, asked = self._watch(child, lease)
-            lost = not lease.held
         finally:
             lease.stop()
-        log.info("child_ended", status=status, asked=asked, lease_lost=lost)
+        log.info("child_ended", status=status, asked=asked)
         self._metrics.duration.labels(won.kind).observe(time.monotonic() - started)
-        self._settle(won, status, asked="lost" if lost else asked)
+        self._settle(won, status, asked)
 
     def _leased(self, won: Claim) -> Lease:
         steps = self._metrics.trainer.steps.labels(won.kind)
@@ -162,23 +164,26 @@ class Supervisor:
         asked: str | None = None
         kill_at = float("inf")
         while (status := child.wait(WATCH_SECONDS)) is None:
-            if not lease.held or time.monotonic() > kill_at:
+            if lease.silent or time.monotonic() > kill_at:
                 child.kill()
             elif asked is None and (asked := self._why_stop(lease)) is not None:
                 child.terminate()
-                kill_at = time.monotonic() + self._terms.grace_seconds
-        return status, asked
+                grace = TAKEN_GRACE_SECONDS if asked == "taken" else self._terms.grace_seconds
+                kill_at = time.monotonic() + grace
+        return status, "silent" if lease.silent else asked
 
     def _why_stop(self, lease: Lease) -> str | None:
+        if lease.taken:
+            return "taken"
         return "shutdown" if self._stopping else lease.request
 
-    def _settle(self, won: Claim, status: int, *, asked: str | None) -> None:
+    def _settle(self, won: Claim, status: int, asked: str | None) -> None:
         """Bring the row into the state that the child's exit status means."""
-        if status == DONE:
-            self._count_end(won)
-        elif status == FENCED or asked == "lost":
+        if status == DONE or asked == "taken":
+            self._count_end(won, "lease_lost")
+        elif status == FENCED:
             self._metrics.fenced.inc()
-        elif status == DATABASE_AWAY:
+        elif status == DATABASE_AWAY or asked == "silent":
             self._give_back(won, cause="database_away")
         elif status == PREEMPTED:
             self._give_back(won, cause="preempted")
@@ -191,19 +196,20 @@ class Supervisor:
 
     def _give_back(self, won: Claim, *, cause: str) -> None:
         """Give the job back in good order; when the child has done so itself, nothing is left to do."""
-        self._metrics.retries.labels(cause).inc()
-        self._write(won, lambda cx: yield_up(cx, job_id=won.job_id, fence=won.fence, cause=cause))
+        self._write(won, lambda cx: yield_up(cx, job_id=won.job_id, fence=won.fence, cause=cause), cause)
 
     def _strike(self, won: Claim, status: int) -> None:
         cause = f"exit_{status}" if status >= 0 else f"killed_{signal.Signals(-status).name}"
-        self._metrics.retries.labels("process_died" if status >= 0 else "killed").inc()
-        self._write(won, lambda cx: requeue(cx, job_id=won.job_id, fence=won.fence, cause=cause))
+        reason = "process_died" if status >= 0 else "killed"
+        self._write(won, lambda cx: requeue(cx, job_id=won.job_id, fence=won.fence, cause=cause), reason)
 
     def _fail(self, won: Claim, status: int) -> None:
-        code, message = _FAILURES[status]
-        self._write(won, lambda cx: fail(cx, job_id=won.job_id, fence=won.fence, code=code, message=message))
+        code, why = _FAILURES[status]
+        self._write(
+            won, lambda cx: fail(cx, job_id=won.job_id, fence=won.fence, code=code, message=why), code
+        )
 
-    def _write(self, won: Claim, settle: Callable[[Connection], Ended]) -> None:
+    def _write(self, won: Claim, settle: Callable[[Connection], Ended], reason: str) -> None:
         """Settle the row; without a database its lease expires and the sweeper does it."""
         try:
             ended = self._database.retrying(settle, patience_seconds=self._terms.lease_seconds / 2)
@@ -214,17 +220,22 @@ class Supervisor:
             return
         else:
             _log.info("job_settled", job_id=str(won.job_id), fence=won.fence, became=ended.status.value)
-        self._count_end(won)
+        self._count_end(won, reason)
 
-    def _count_end(self, won: Claim) -> None:
-        """Count the job as finished if it ended under our fence."""
+    def _count_end(self, won: Claim, reason: str) -> None:
+        """Count what became of the job, unless another worker has it already."""
         try:
             with self._database.begin() as cx:
                 row = get_job(cx, job_id=won.job_id)
         except Unavailable:
             return
-        if row.fence == won.fence and row.status in TERMINAL:
+        if row.fence != won.fence:
+            self._metrics.fenced.inc()
+            return
+        if row.status in TERMINAL:
             self._metrics.finished.labels(won.kind, row.status, row.error_code or "").inc()
+        elif row.status == JobStatus.QUEUED:
+            self._metrics.retries.labels(reason).inc()
 
     def _count_busy(self, change: int) -> None:
         with self._counting:

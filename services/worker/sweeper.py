@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from services.worker.leftovers import delete_leftovers
 from services.worker.metrics import SweeperMetrics
@@ -123,6 +123,7 @@ def run(sweeper: Sweeper, *, every_seconds: float, stop: threading.Event) -> Non
 def main() -> int:
     """Run a sweeper with the settings of the environment until SIGTERM."""
     chosen = settings()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     configure_logs(service="sweeper", level=chosen.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import Connection, select, text
 
 from shared.db.rows import columns_of, one_of
-from shared.db.tables import checkpoint, job
+from shared.db.tables import checkpoint, job, metadata
 from shared.errors import NotFound, Unavailable
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -92,6 +92,12 @@ def write_chunks(cx: Connection, *, table: ChunkTable, owner_id: UUID, payload: 
             rows.write_row((owner_id, seq, whole[start : start + CHUNK_BYTES]))
 
 
+def drop_chunks(cx: Connection, *, table: ChunkTable, owner_id: UUID) -> None:
+    """Delete chunks that this transaction wrote and turned out not to need."""
+    chunks = metadata.tables[table]
+    cx.execute(chunks.delete().where(chunks.c[_OWNER[table]] == owner_id))
+
+
 def slices(blob: Blob, *, start: int = 0, stop: int | None = None) -> list[Slice]:
     """Return the parts of chunks that make up bytes `start` ≤ i < `stop` of a blob."""
     stop = blob.size_bytes if stop is None else min(stop, blob.size_bytes)
@@ -151,7 +157,7 @@ def add_checkpoint(cx: Connection, *, job_id: UUID, fence: int, new: NewCheckpoi
         metrics = None if new.metrics is None else dict(new.metrics)
         cx.execute(checkpoint.insert().values(**row, metrics=metrics))
         return new.id
-    cx.execute(text("DELETE FROM checkpoint_chunk WHERE checkpoint_id = :id"), {"id": new.id})
+    drop_chunks(cx, table="checkpoint_chunk", owner_id=new.id)
     return UUID(str(present))
 
 

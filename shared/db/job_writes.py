@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from shared.db.blobs import NewCheckpoint, add_checkpoint, write_chunks
+from shared.db.blobs import NewCheckpoint, add_checkpoint, drop_chunks, write_chunks
 from shared.db.curves import NewEvaluation, PointColumns, write_evaluations, write_points
 from shared.db.datasets import set_ready, set_refused
 from shared.db.events import Transition, record_event
@@ -110,7 +110,10 @@ def finish(cx: Connection, *, job_id: UUID, fence: int, progress: Progress, resu
     }
     # Metrics after the columns of progress: the final ones are the report's, not the newest evaluation's.
     values = {**_columns(progress), **ending, "metrics": dict(result.metrics)}
-    _guard(cx, job_id=job_id, fence=fence, values=values)
+    try:
+        _guard(cx, job_id=job_id, fence=fence, values=values)
+    except Fenced:
+        return _finished_meanwhile(cx, job_id=job_id, fence=fence, result=result)
     _write_rows(cx, job_id=job_id, fence=fence, progress=progress)
     version = add_version(cx, new=package)
     cx.execute(update(job).where(job.c.id == job_id).values(model_version=version))
@@ -196,6 +199,15 @@ def _already_finished(cx: Connection, *, job_id: UUID, fence: int) -> Finished |
         return None
     version = cx.execute(select(job.c.model_version).where(job.c.id == job_id)).scalar_one()
     return Finished(int(version), "the job had already finished under this fence")
+
+
+def _finished_meanwhile(cx: Connection, *, job_id: UUID, fence: int, result: Result) -> Finished:
+    """Return what a COMMIT wrote that was still on its way when we began; drop the chunks of this try."""
+    done = _already_finished(cx, job_id=job_id, fence=fence)
+    if done is None:
+        raise _fenced(job_id, fence)
+    drop_chunks(cx, table="package_chunk", owner_id=result.version.package_id)
+    return done
 
 
 def _note_end(

@@ -20,7 +20,7 @@ from shared.specs.job import Publish
 LEASE_SECONDS = 30.0
 
 
-def add_dataset(cx: Connection, **changes: Any) -> UUID:
+def add_dataset(cx: Connection, **changes: object) -> UUID:
     """Create a data set and return its id."""
     values: dict[str, Any] = {
         "id": new_uuid(),
@@ -37,7 +37,7 @@ def add_dataset(cx: Connection, **changes: Any) -> UUID:
     return insert_dataset(cx, dataset=new).row.id
 
 
-def a_job(**changes: Any) -> NewJob:
+def a_job(**changes: object) -> NewJob:
     """Return a training job about to be created."""
     values: dict[str, Any] = {
         "id": new_uuid(),
@@ -53,7 +53,7 @@ def a_job(**changes: Any) -> NewJob:
     return NewJob(**{**values, **changes})
 
 
-def add_job(cx: Connection, **changes: Any) -> JobRow:
+def add_job(cx: Connection, **changes: object) -> JobRow:
     """Create a queued job."""
     return insert_job(cx, job=a_job(**changes)).row
 
@@ -78,13 +78,13 @@ def a_checkpoint(step: int, *, payload: bytes = b"weights", best: bool = False) 
     return NewCheckpoint(id=new_uuid(), step=step, payload=payload, best=best)
 
 
-def progress_to(step: int, **changes: Any) -> Progress:
+def progress_to(step: int, **changes: object) -> Progress:
     """Return progress up to `step` updates, with all points so far."""
     values: dict[str, Any] = {"step": step, "epoch": step // 10, "points": points(0, step - 1)}
     return Progress(**{**values, **changes})
 
 
-def a_result(job: JobRow, *, ndcg: float = 0.4, split: str = "split-1", **changes: Any) -> Result:
+def a_result(job: JobRow, *, ndcg: float = 0.4, split: str = "split-1", **changes: object) -> Result:
     """Return what a finished job leaves, with a package of a few bytes."""
     version = NewVersion(
         model=job.model or "films",

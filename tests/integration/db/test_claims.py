@@ -63,7 +63,8 @@ def test_claiming_uses_the_index_of_queued_jobs(database: Database):
         cx.execute(
             text(
                 "INSERT INTO job (id, owner, kind, spec, status, request_sha256) "
-                "SELECT gen_random_uuid(), 'x', 'recommend', '{}', 'succeeded', '' FROM generate_series(1, 5000)"
+                "SELECT gen_random_uuid(), 'x', 'recommend', '{}', 'succeeded', '' "
+                "FROM generate_series(1, 5000)"
             )
         )
         add_job(cx)

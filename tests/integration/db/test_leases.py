@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from sqlalchemy import text
 from shared.db.blobs import write_chunks
 from shared.db.engine import Connection, Database
 from shared.db.job_leases import (
+    Ended,
     cancel_waiting,
     fail,
     list_unpublished,
@@ -17,6 +19,7 @@ from shared.db.job_leases import (
 )
 from shared.db.job_writes import Progress, commit_progress
 from shared.db.jobs import (
+    JobRow,
     get_job,
     list_events,
     mark_published,
@@ -27,6 +30,8 @@ from shared.db.jobs import (
 from shared.errors import Conflict, Fenced, NotFound
 from shared.specs.ids import new_uuid
 from tests.support.rows import LEASE_SECONDS, a_checkpoint, add_dataset, add_job, claim_one, progress_to
+
+Ask = Callable[..., JobRow]
 
 
 def expire(cx: Connection) -> None:
@@ -141,13 +146,12 @@ def test_only_the_holder_may_give_back_fail_or_requeue(database: Database):
     with database.begin() as cx:
         job = add_job(cx)
         fence = claim_one(cx).fence
-        for write in (
-            lambda: yield_up(cx, job_id=job.id, fence=fence + 1),
-            lambda: requeue(cx, job_id=job.id, fence=fence - 1, cause="x"),
-            lambda: fail(cx, job_id=job.id, fence=fence + 1, code="diverged", message="m"),
-        ):
-            with pytest.raises(Fenced):
-                write()
+        with pytest.raises(Fenced):
+            yield_up(cx, job_id=job.id, fence=fence + 1)
+        with pytest.raises(Fenced):
+            requeue(cx, job_id=job.id, fence=fence - 1, cause="x")
+        with pytest.raises(Fenced):
+            fail(cx, job_id=job.id, fence=fence + 1, code="diverged", message="m")
         assert get_job(cx, job_id=job.id).status == "running"
 
 
@@ -255,7 +259,7 @@ class TestRequests:
             assert raised.value.code == "dataset_gone"
 
     @pytest.mark.parametrize("ask", [request_cancel, request_pause, resume])
-    def test_a_finished_job_stays_finished(self, database: Database, ask):
+    def test_a_finished_job_stays_finished(self, database: Database, ask: Ask):
         with database.begin() as cx:
             job = add_job(cx)
             cx.execute(text("UPDATE job SET status = 'succeeded'"))
@@ -263,7 +267,7 @@ class TestRequests:
                 ask(cx, job_id=job.id)
 
     @pytest.mark.parametrize("ask", [request_cancel, request_pause, resume])
-    def test_a_job_that_does_not_exist_is_not_found(self, database: Database, ask):
+    def test_a_job_that_does_not_exist_is_not_found(self, database: Database, ask: Ask):
         with database.begin() as cx, pytest.raises(NotFound):
             ask(cx, job_id=new_uuid())
 
@@ -299,7 +303,7 @@ class TestOutbox:
 
 
 def test_a_checkpoint_being_written_hides_no_dead_job_from_the_sweeper(database: Database):
-    """The trainer's COPY comes before its guard, so a stalled one holds no lock that SKIP LOCKED would skip."""
+    """The trainer's COPY comes before its guard, so a stalled one locks nothing that SKIP LOCKED skips."""
     with database.begin() as cx:
         job = add_job(cx)
         claim_one(cx)
@@ -326,6 +330,6 @@ def test_a_job_locked_by_a_live_writer_is_not_dead(database: Database):
     assert _reap(database) == []  # and its write has extended the lease
 
 
-def _reap(database: Database):
+def _reap(database: Database) -> list[Ended]:
     with database.begin() as cx:
         return reap_expired(cx)
