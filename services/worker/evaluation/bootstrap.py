@@ -51,13 +51,18 @@ def resample(
     }
 
 
-def interval(values_R: Floats) -> Interval | None:
-    """Return the percentile interval of what is defined; none when fewer than half of the resamples are."""
+def interval(values_R: Floats, *, around: float | None = None) -> Interval | None:
+    """Return the percentile interval of what is defined; none when fewer than half of the resamples are.
+
+    With `around` the resamples are shifted until that value is their median: for a metric that resampling
+    itself inflates, as it does a calibration error, whose plain interval can lie wholly above it.
+    """
     defined = values_R[np.isfinite(values_R)]
     if 2 * len(defined) < len(values_R) or not len(defined):
         return None
-    low, high = np.percentile(defined, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return Interval(float(low), float(high))
+    low, middle, high = np.percentile(defined, [50 * (1 - LEVEL), 50, 50 * (1 + LEVEL)])
+    shift = 0.0 if around is None else around - middle
+    return Interval(float(low + shift), float(high + shift))
 
 
 def mean_measure(values_NM: Mapping[str, Floats]) -> Measure:

@@ -47,6 +47,7 @@ def record_caveats(labels_test: Labels, parts: RecordParts) -> list[str]:
     """Return what limits classification figures: binning, few events, rows without a label."""
     found = [
         "ECE and the calibration table use 10 bins of equal mass; intervals keep the whole test part's bins.",
+        "The interval of the ECE is centred on its value, since resampling inflates it.",
         "Probabilities are the models' own: nothing was recalibrated after training.",
     ]
     events = int(labels_test.sum())

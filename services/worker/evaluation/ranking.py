@@ -58,7 +58,7 @@ def evaluate_ranking(
     """
     if negatives is not None:
         drawn = draw_candidates(holdout, seen=seen, negatives=negatives, seed=seed)
-        return evaluate_candidates(_picking(scorer, seen.n_items), drawn, k=k)
+        return evaluate_candidates(picking(scorer, seen.n_items), drawn, k=k)
     chunks = list(_chunks(holdout, seen.n_items))
     ranked = [_rank_chunk(scorer(users), users, holdout, seen=seen, k=k) for users in chunks]
     places, lucky = (_joined([chunk.places[order] for chunk in ranked]) for order in (0, 1))
@@ -146,7 +146,8 @@ def _shown(scores_BI: Floats32, k: int) -> npt.NDArray[np.bool_]:
     return shown
 
 
-def _picking(scorer: Scorer, n_items: int) -> CandidateScorer:
+def picking(scorer: Scorer, n_items: int) -> CandidateScorer:
+    """Return a scorer of candidates that picks from the scores of every item."""
     step = max(1, CELLS_AT_ONCE // n_items)
 
     def pick(users_B: Longs, items_BN: Longs) -> Floats32:

@@ -16,6 +16,7 @@ from services.worker.evaluation.bootstrap import LEVEL, RESAMPLES, Measure, inte
 from services.worker.evaluation.calibration import calibration_table, is_small
 from services.worker.evaluation.caveats import ranking_caveats, rating_caveats, record_caveats
 from services.worker.evaluation.classification import (
+    INFLATED,
     METRICS,
     Labels,
     classification_measure,
@@ -169,7 +170,7 @@ def _candidate(
         "refused": candidate.refused,
         "settings": dict(candidate.settings),
         "metrics": {
-            metric: {"value": value} | _bounds(samples.get(metric)) for metric, value in values.items()
+            metric: with_bounds(metric, value, samples.get(metric)) for metric, value in values.items()
         },
     }
 
@@ -178,16 +179,25 @@ def _differences(metric: str, scored: list[Scored]) -> list[Json]:
     """Return the net minus each baseline."""
     pairs = [(n, b) for n in scored for b in scored if (n.role, b.role) == ("net", "baseline")]
     return [
-        {"net": net.name, "baseline": baseline.name, "metric": metric, "value": net.value - baseline.value}
-        | _bounds(net.samples - baseline.samples)
-        | {"decided": difference(net, baseline).decided}
+        {
+            "net": net.name,
+            "baseline": baseline.name,
+            "metric": metric,
+            "decided": found.decided,
+            "value": found.value,
+        }
+        | {end: getattr(found.interval, end, None) for end in ("low", "high")}
         for net, baseline in pairs
+        for found in [difference(net, baseline)]
     ]
 
 
-def _bounds(samples_R: Floats | None) -> dict[str, float | None]:
-    found = None if samples_R is None else interval(samples_R)
-    return {"low": None, "high": None} if found is None else {"low": found.low, "high": found.high}
+def with_bounds(metric: str, value: float | None, samples_R: Floats | None) -> dict[str, float | None]:
+    """Return a metric's value with the ends of its interval, none where it has no resamples."""
+    around = value if metric in INFLATED else None
+    found = None if samples_R is None else interval(samples_R, around=around)
+    low, high = (None, None) if found is None else (found.low, found.high)
+    return {"value": value, "low": low if around is None or low is None else max(0.0, low), "high": high}
 
 
 def _interaction_split(split: InteractionSplit, seed: int) -> Json:

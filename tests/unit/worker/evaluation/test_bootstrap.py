@@ -62,6 +62,13 @@ def test_resamples_that_define_nothing_are_left_out_and_too_few_give_no_interval
     assert interval(np.empty(0)) is None
 
 
+def test_an_interval_is_shifted_to_the_value_that_resampling_inflates() -> None:
+    values = np.linspace(0.03, 0.05, 1001)
+    found = interval(values, around=0.02)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((0.0105, 0.0295))
+
+
 def test_shuffled_labels_leave_one_half_inside_the_interval() -> None:
     rng = np.random.default_rng(5)
     labels, probabilities = rng.integers(0, 2, 1000), rng.random(1000)

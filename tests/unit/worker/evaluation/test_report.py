@@ -180,6 +180,8 @@ def test_a_classification_report_shows_calibration_base_rate_and_groups(grouped:
     assert report["protocol"]["grouped_by"] == ("patient" if grouped else None)
     assert report["intervals"]["unit"] == ("group" if grouped else "row")
     assert sum(row["n"] for row in report["calibration"]["mlp"]) == len(parts.test)
+    ece = report["candidates"][0]["metrics"]["ece"]
+    assert 0 <= ece["low"] <= ece["value"] <= ece["high"]
     flat = next(c for c in report["candidates"] if c["name"] == "logistic_regression")
     assert flat["metrics"]["auroc"] == {"value": 0.5, "low": 0.5, "high": 0.5}
 
