@@ -89,9 +89,12 @@ class ResolvedSchedule(BaseModel):
 
     def lr_of(self, group: str, step: int, multiplier: float = 1.0) -> float:
         """Return lr_mult[group] · M · S(step)."""
+        return self.lr_mult(group) * multiplier * self.lr(step)
+
+    def lr_mult(self, group: str) -> float:
+        """Return the constant factor of a group; 1 for one that the schedule does not name."""
         params = self.groups.get(group)
-        factor = params.lr_mult if params is not None else 1.0
-        return factor * multiplier * self.lr(step)
+        return 1.0 if params is None else params.lr_mult
 
     def momentum(self, step: int) -> float | None:
         """Return the momentum of update number step + 1; none when no phase cycles it."""

@@ -186,7 +186,7 @@ class PairBatches(_Blocks):
 
 
 class _Met:
-    """Which items each user met in training: a bit for each pair, or sorted pairs where those would be many."""
+    """Which items each user met in training: a bit for each pair, or sorted pairs where those are many."""
 
     def __init__(self, users_R: Tensor, items_R: Tensor, *, n_users: int, n_items: int) -> None:
         self._n_items = n_items

@@ -7,6 +7,7 @@ The format is safetensors with one JSON text in its metadata; nothing is pickled
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -36,21 +37,23 @@ class Snapshot:
     """The caller's own state as JSON: early stopping, last_event_seq, …"""
 
 
+def _live(net: nn.Module, optimizer: SteppedOptimizer) -> dict[str, Tensor]:
+    """Return by name the very tensors that training writes into: weights, buffers and moments."""
+    tensors = {f"net/{name}": tensor for name, tensor in net.state_dict().items()}
+    for name, parameter in net.named_parameters():
+        for key, tensor in optimizer.state_of(parameter).items():
+            tensors[f"optimizer/{name}/{key}"] = tensor
+    return tensors
+
+
 def capture(
     net: nn.Module, *, optimizer: SteppedOptimizer, batches: Batches, step: int, extra: dict[str, Any]
 ) -> Snapshot:
     """Return a copy of all that decides the updates after `step`; training may go on at once."""
-    tensors = {f"net/{name}": _copy(tensor) for name, tensor in net.state_dict().items()}
-    for name, parameter in net.named_parameters():
-        for key, tensor in optimizer.state_of(parameter).items():
-            tensors[f"optimizer/{name}/{key}"] = _copy(tensor)
-    device = optimizer.parameters[0].device
-    tensors |= {f"rng/{name}": state.clone() for name, state in rng_state(device).items()}
+    tensors = {name: t.detach().to("cpu", copy=True) for name, t in _live(net, optimizer).items()}
+    states = rng_state(optimizer.parameters[0].device)
+    tensors |= {f"rng/{name}": state.clone() for name, state in states.items()}
     return Snapshot(step=step, tensors=tensors, batches=batches.state(), extra=extra)
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 def to_bytes(snapshot: Snapshot) -> bytes:
@@ -95,46 +98,35 @@ def restore(snapshot: Snapshot, *, net: nn.Module, optimizer: SteppedOptimizer, 
 
     Raises `Conflict` and changes nothing when names, shapes or types differ, or when the batches are others.
     """
-    batches.restore(snapshot.batches)
-    restore_weights(snapshot, net=net)
-    kept = _under("optimizer/", snapshot.tensors)
-    for name, parameter in net.named_parameters():
-        state = _under(f"{name}/", kept)
-        optimizer.inner.state[parameter] = {key: _home(key, t, parameter) for key, t in state.items()}
-    set_rng_state(_under("rng/", snapshot.tensors), optimizer.parameters[0].device)
+    came = {name: t for name, t in snapshot.tensors.items() if not name.startswith("rng/")}
+    _copy_into(_live(net, optimizer), came, before=lambda: batches.restore(snapshot.batches))
+    states = {name.removeprefix("rng/"): t for name, t in snapshot.tensors.items() if name.startswith("rng/")}
+    set_rng_state(states, optimizer.parameters[0].device)
 
 
 def restore_weights(snapshot: Snapshot, *, net: nn.Module) -> None:
     """Put only the weights of a snapshot into a net: what judging or packing the best checkpoint needs."""
-    weights = _under("net/", snapshot.tensors)
-    own = net.state_dict()
-    _check_equal_shapes(weights, own)
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(weights[name])
+    came = {name: t for name, t in snapshot.tensors.items() if name.startswith("net/")}
+    _copy_into({f"net/{name}": t for name, t in net.state_dict().items()}, came)
 
 
-def _check_equal_shapes(came: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def _copy_into(
+    live: dict[str, Tensor], came: dict[str, Tensor], *, before: Callable[[], None] = lambda: None
+) -> None:
+    """Copy tensors into those of the same names, after all of them proved to fit."""
     wrong = [
-        f"{name}: wanted {_shape(wanted.get(name))}, came {_shape(came.get(name))}"
-        for name in sorted(came.keys() | wanted.keys())
-        if _shape(came.get(name)) != _shape(wanted.get(name))
+        f"{name}: wanted {_shape(live.get(name))}, came {_shape(came.get(name))}"
+        for name in sorted(came.keys() | live.keys())
+        if _shape(came.get(name)) != _shape(live.get(name))
     ]
     if wrong:
-        raise Conflict(
-            f"the checkpoint is of another net; {'; '.join(wrong[:5])}", code="checkpoint_mismatch"
-        )
+        message = f"the checkpoint is of another net or optimizer; {'; '.join(wrong[:5])}"
+        raise Conflict(message, code="checkpoint_mismatch")
+    before()
+    with torch.no_grad():
+        for name, tensor in live.items():
+            tensor.copy_(came[name])
 
 
 def _shape(tensor: Tensor | None) -> str:
     return "nothing" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _home(key: str, tensor: Tensor, parameter: nn.Parameter) -> Tensor:
-    """Return a moment beside its parameter; fused kernels keep the step count on the device too."""
-    del key
-    return tensor.to(parameter.device, copy=True)
