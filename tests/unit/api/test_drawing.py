@@ -1,0 +1,142 @@
+"""Charts."""
+
+from __future__ import annotations
+
+import math
+import struct
+import xml.etree.ElementTree as ET
+import zlib
+
+import pytest
+
+from services.api.drawing import Chart, Panel, Series, png, svg
+from services.api.drawing.axes import Axis, linear_ticks, tick_label
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def chart(*series: Series, scale: str = "linear", title: str = "loss") -> Chart:
+    return Chart("a job", [Panel(title, series, "log" if scale == "log" else "linear")])
+
+
+def lines(drawn: str) -> list[list[tuple[float, float]]]:
+    """Return the points of every polyline after the legend's."""
+    found = ET.fromstring(drawn).findall(f"{SVG}polyline")  # noqa: S314 - we wrote it ourselves
+    return [
+        [(float(x), float(y)) for x, y in (p.split(",") for p in line.attrib["points"].split())]
+        for line in found
+    ]
+
+
+def texts(drawn: str) -> list[str]:
+    return [t.text or "" for t in ET.fromstring(drawn).findall(f"{SVG}text")]  # noqa: S314
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (-3, 3, [-2, 0, 2]),
+        (95, 105, [96, 98, 100, 102, 104]),
+    ],
+)
+def test_ticks_are_round_and_inside(low: float, high: float, ticks: list[float]) -> None:
+    assert linear_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [(0.0, "0"), (0.05, "0.05"), (0.1 + 0.2, "0.3"), (1500.0, "1500"), (2e-5, "2e-05"), (1e7, "1e+07")],
+)
+def test_a_tick_has_a_short_label(value: float, label: str) -> None:
+    assert tick_label(value) == label
+
+
+def test_a_logarithmic_axis_gives_decades_equal_room() -> None:
+    axis = Axis(0.001, 1.0, 0.0, 300.0, "log")
+    assert [axis.place(v) for v in (0.001, 0.01, 0.1, 1.0)] == pytest.approx([0.0, 100.0, 200.0, 300.0])
+
+
+def test_higher_values_are_drawn_higher() -> None:
+    (_, line) = lines(svg(chart(Series("a", [0, 1, 2], [1.0, 3.0, 2.0]))))
+    heights = [y for _, y in line]
+    assert heights[1] < heights[2] < heights[0]
+
+
+def test_what_is_no_number_breaks_the_line() -> None:
+    drawn = svg(chart(Series("a", list(range(7)), [1.0, 2.0, None, 3.0, 4.0, math.nan, math.inf])))
+    assert [len(line) for line in lines(drawn)[1:]] == [2, 2]
+
+
+def test_a_logarithmic_panel_leaves_out_zero() -> None:
+    drawn = svg(chart(Series("a", [0, 1, 2, 3], [0.0, 0.1, 0.01, -1.0]), scale="log"))
+    assert [len(line) for line in lines(drawn)[1:]] == [2]
+
+
+def test_one_point_is_a_dot() -> None:
+    assert "<circle" in svg(chart(Series("a", [3], [0.5])))
+
+
+def test_nothing_yet_is_said_so() -> None:
+    assert "no points yet" in texts(svg(chart(Series("a", [], []))))
+
+
+def test_labels_cannot_break_out_of_the_document() -> None:
+    label = 'a</text><script>alert("x")</script>\x07'
+    assert any("<script>" in text for text in texts(svg(chart(Series(label, [0, 1], [1.0, 2.0])))))
+
+
+def test_equal_charts_give_equal_bytes() -> None:
+    one, two = (chart(Series("a", [0, 1], [0.1, 0.3])) for _ in range(2))
+    assert svg(one) == svg(two)
+
+
+def test_a_long_legend_goes_on_in_the_next_row() -> None:
+    many = [
+        Series(f"a schedule with a long name, number {i}", [0, 1], [1.0, 2.0], colour=i) for i in range(6)
+    ]
+    drawn = ET.fromstring(svg(chart(*many)))  # noqa: S314
+    marks = [t for t in drawn.findall(f"{SVG}text") if (t.text or "").startswith("a schedule")]
+    assert len({t.attrib["y"] for t in marks}) >= 3
+    assert all(float(t.attrib["x"]) < 800 for t in marks)
+
+
+def dark_pixels(image: bytes) -> int:
+    """Return how many bytes of an 8-bit PNG's rows are dark, by undoing its filters."""
+    width, height, depth, colour = struct.unpack(">IIBB", image[16:26])
+    assert (depth, colour) == (8, 6)
+    packed, place = b"", 8
+    while place < len(image):
+        size, name = struct.unpack(">I4s", image[place : place + 8])
+        packed += image[place + 8 : place + 8 + size] if name == b"IDAT" else b""
+        place += size + 12
+    raw, stride = zlib.decompress(packed), width * 4
+    above = bytearray(stride)
+    dark = 0
+    for row in range(height):
+        start = row * (stride + 1)
+        above = undone(raw[start], bytearray(raw[start + 1 : start + 1 + stride]), above)
+        dark += sum(above[i] < 100 and above[i + 1] < 100 and above[i + 2] < 100 for i in range(0, stride, 4))
+    return dark
+
+
+def undone(kind: int, line: bytearray, above: bytearray) -> bytearray:
+    for i in range(len(line)):
+        left = line[i - 4] if i >= 4 else 0
+        corner = above[i - 4] if i >= 4 else 0
+        line[i] = (line[i] + predicted(kind, left, above[i], corner)) % 256
+    return line
+
+
+def predicted(kind: int, left: int, up: int, corner: int) -> int:
+    if kind == 4:
+        guess = left + up - corner
+        return min((left, up, corner), key=lambda v: abs(guess - v))
+    return (0, left, up, (left + up) // 2)[kind]
+
+
+def test_a_png_shows_its_texts() -> None:
+    quiet = chart(Series("", [0, 1], [1.0, 1.0]), title="")
+    spoken = chart(Series("", [0, 1], [1.0, 1.0]), title="WWWWWWWWWWWW")
+    assert dark_pixels(png(svg(spoken))) > dark_pixels(png(svg(quiet))) + 200

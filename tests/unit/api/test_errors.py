@@ -1,0 +1,147 @@
+"""Errors as problem documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from services.api.errors import PROBLEM_JSON, answer_error, findings_of
+from shared import errors as kinds
+from shared.errors import Finding, GradusError
+
+CANARY = "Jane Doe 1970-01-01"
+
+
+def document(response: Response) -> dict[str, object]:
+    assert response.headers["content-type"] == PROBLEM_JSON
+    read: dict[str, object] = json.loads(bytes(response.body))
+    return read
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (kinds.NotFound, 404),
+        (kinds.Conflict, 409),
+        (kinds.StaleRevision, 412),
+        (kinds.Refused, 422),
+        (kinds.TooLarge, 413),
+        (kinds.Unauthenticated, 401),
+        (kinds.Forbidden, 403),
+        (kinds.Overloaded, 429),
+        (kinds.Unavailable, 503),
+    ],
+)
+def test_every_kind_has_one_status(kind: type[GradusError], status: int) -> None:
+    response = answer_error(kind("what happened"))
+    read = document(response)
+    assert response.status_code == read["status"] == status
+    assert read["detail"] == "what happened"
+    assert read["type"] == f"/problems/{kind.code}"
+
+
+@pytest.mark.parametrize("kind", [kinds.Fenced, kinds.Diverged, GradusError])
+def test_a_kind_that_no_client_may_see_says_nothing(kind: type[GradusError]) -> None:
+    response = answer_error(kind(CANARY))
+    assert response.status_code == 500
+    assert CANARY not in bytes(response.body).decode()
+
+
+def test_a_subclass_answers_like_its_kind() -> None:
+    class Unreadable(kinds.Refused):
+        """A file that cannot be read."""
+
+    assert answer_error(Unreadable("no")).status_code == 422
+
+
+@pytest.mark.parametrize("kind", [kinds.Overloaded, kinds.Unavailable])
+def test_what_may_work_later_says_when(kind: type[GradusError]) -> None:
+    assert int(answer_error(kind("later")).headers["retry-after"]) >= 1
+
+
+def test_a_missing_key_is_asked_for() -> None:
+    assert answer_error(kinds.Unauthenticated("no key")).headers["www-authenticate"].startswith("Bearer")
+
+
+def test_findings_say_where() -> None:
+    finding = Finding(("schedule", "phases", 1, "gamma"), "wanted at most 1")
+    read = document(answer_error(kinds.Refused("wrong", findings=[finding])))
+    assert read["errors"] == [{"loc": ["schedule", "phases", 1, "gamma"], "message": "wanted at most 1"}]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 418])
+def test_an_error_of_the_framework_is_a_problem_without_its_own_words(status: int) -> None:
+    response = answer_error(HTTPException(status, detail=CANARY))
+    assert response.status_code == document(response)["status"] == status
+    assert CANARY not in bytes(response.body).decode()
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: Annotated[int, Field(le=9)]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"pet": {"kind": CANARY}},
+        {"pet": {"kind": "cat", "lives": CANARY}},
+        {"pet": CANARY},
+        {"pet": {"kind": "dog", CANARY: 1}},
+        {CANARY: CANARY},
+        CANARY,
+    ],
+)
+def test_no_finding_repeats_the_input(value: object) -> None:
+    class Owner(BaseModel, extra="forbid"):
+        pet: Pet
+
+    class StrictDog(Dog, extra="forbid"):
+        pass
+
+    found = []
+    for adapter in (TypeAdapter(Owner), TypeAdapter(dict[str, StrictDog]), TypeAdapter(list[int])):
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            found += findings_of(error.errors())
+    assert found
+    assert CANARY not in repr(found)
+
+
+def test_an_unknown_name_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Pet).validate_python({"kind": "fish"})
+    (finding,) = findings_of(caught.value.errors())
+    assert finding.message == "wanted one of 'cat', 'dog' in 'kind'"
+
+
+def test_the_place_leaves_out_where_the_framework_found_it() -> None:
+    error = RequestValidationError(
+        [{"type": "missing", "loc": ("body", "model"), "msg": "", "input": CANARY}]
+    )
+    read = document(answer_error(error))
+    assert read["errors"] == [{"loc": ["model"], "message": "this field is required"}]
+
+
+def test_at_most_fifty_findings_are_shown() -> None:
+    error = {"type": "missing", "loc": ("body", "a"), "msg": ""}
+    assert len(findings_of([error] * 80)) == 50
+
+
+def test_an_error_that_is_nobodys_is_raised_again() -> None:
+    with pytest.raises(ZeroDivisionError):
+        answer_error(ZeroDivisionError())
