@@ -8,7 +8,7 @@ from rare training rows, or `__unk__` when the training rows held no rare level.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,7 +44,7 @@ class CategoryColumn(BaseModel):
         return {**listed, None: NA, "": NA}
 
 
-def fit_category(name: str, values: Sequence[str | None], *, min_frequency: int) -> CategoryColumn:
+def fit_category(name: str, values: Iterable[str | None], *, min_frequency: int) -> CategoryColumn:
     """Fit one column on its training values; `None` and empty text are missing."""
     counts = Counter(value for value in values if value)
     by_frequency = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

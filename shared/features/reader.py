@@ -6,6 +6,7 @@ fails it is looked at value by value, to say what is wrong. No message repeats a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -18,8 +19,8 @@ from shared.features.categories import CategoryColumn
 NUMBER_TYPES = frozenset({float, int, type(None)})
 TEXT_TYPES = frozenset({str, type(None)})
 MAX_FINDINGS = 20
-MAX_NAME = 200
-"""Characters of an unknown column's name that a message repeats."""
+COLUMN_NAME = re.compile(r"[A-Za-z_][\w .()/%-]{0,63}")
+"""What a column's name looks like; anything else may be a value in the wrong place and is not repeated."""
 
 Numbers = tuple[float | int | None, ...]
 Texts = tuple[str | None, ...]
@@ -91,7 +92,7 @@ class RecordReader:
         if type(record) is not dict:
             return [Finding(loc, f"wanted an object; came {kind_of(record)}")]
         found = [
-            Finding((*loc, str(name)[:MAX_NAME]), "unknown column; the model was not trained on it")
+            Finding((*loc, _shown(name)), "unknown column; the model was not trained on it")
             for name in record
             if name not in self._known
         ]
@@ -110,6 +111,10 @@ def _getter(names: Sequence[str]) -> Callable[[Record], tuple[object, ...]]:
     if names:
         return lambda record: (record[names[0]],)
     return lambda _: ()
+
+
+def _shown(name: object) -> str:
+    return name if isinstance(name, str) and COLUMN_NAME.fullmatch(name) else "*"
 
 
 def _is_number(value: object) -> bool:

@@ -23,7 +23,9 @@ MIN_FREQUENCY = 11
 MAX_MISSING = 0.99
 """A column missing in a larger share of the training rows is dropped."""
 
-TextColumns = Mapping[str, Sequence[str | None]]
+Texts = Sequence[str | None] | NDArray[np.object_]
+"""Text or `None` for each row; an array of objects is what a table gives."""
+TextColumns = Mapping[str, Texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class RecordEncoder:
         return Encoded(rows.inputs_BF, codes_BC, rows.absent_BN, rows.outside_BN)
 
 
-def _missing_share(values: Sequence[str | None]) -> float:
+def _missing_share(values: Texts) -> float:
     return sum(1 for value in values if not value) / max(len(values), 1)
 
 

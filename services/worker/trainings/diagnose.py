@@ -137,8 +137,8 @@ def plan_diagnose(
     parts = split_records(labels.values, split=task.split, groups_N=groups, seed=spec.seed)
     features = features_of(records, task)
     training = features.rows(parts.train)
-    encoder = RecordEncoder.fit(training.numbers, training.categories, transform=spec.net.numbers)  # type: ignore[union-attr, arg-type]
-    encoded = encoder.encode_columns(features.numbers, features.categories)  # type: ignore[arg-type]
+    encoder = RecordEncoder.fit(training.numbers, training.categories, transform=spec.net.numbers)  # type: ignore[union-attr]
+    encoded = encoder.encode_columns(features.numbers, features.categories)
     course = _course(spec, schedule, device, encoder=encoder, encoded=encoded, labels=labels, parts=parts)
     return DiagnosePlan(course, task, features, labels, parts, encoder, encoded, groups)
 
