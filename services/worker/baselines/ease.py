@@ -20,11 +20,11 @@ from shared.errors import Refused
 Floats = npt.NDArray[np.float64]
 
 SIDE_LIMIT = 12_500
-"""Largest smaller side, users or items: its square matrix takes 1.25 GB, and the work two of them."""
+"""Largest smaller side, users or items: its square matrix takes 1.25 GB, and inverting it a minute or two."""
 SEARCH_LIMIT = 4_000
 """Above it one inversion takes a minute and more, so λ is not searched."""
 DEFAULT_L2 = 500.0
-COLUMNS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def _matrix(pairs: Pairs) -> scipy.sparse.csr_array:
 
 
 def _from_items(X: scipy.sparse.csr_array, l2: float) -> Scores:
-    P_II = _ridge_inverse((X.T @ X).toarray(), l2)
-    B_II = P_II / -np.diag(P_II)
+    B_II = _ridge_inverse(_gram(X.T.tocsr()), l2)
+    B_II /= -np.diag(B_II).copy()
     np.fill_diagonal(B_II, 0.0)
 
     def scores(users_B: Longs) -> Floats32:
@@ -86,10 +86,11 @@ def _from_items(X: scipy.sparse.csr_array, l2: float) -> Scores:
 
 def _from_users(X: scipy.sparse.csr_array, l2: float) -> Scores:
     """Score through the users' Gram matrix, where users are fewer: λP = I − Xᵀ(XXᵀ + λ)⁻¹X (Woodbury)."""
-    K_UU = _ridge_inverse((X @ X.T).toarray(), l2)
+    K_UU = _ridge_inverse(_gram(X), l2)
     columns = X.tocsc()
+    blocks = range(0, X.shape[1], ROWS_AT_ONCE)
     explained_I = np.concatenate(
-        [_explained(columns, K_UU, start) for start in range(0, X.shape[1], COLUMNS_AT_ONCE)]
+        [_explained(columns[:, start : start + ROWS_AT_ONCE], K_UU) for start in blocks]
     )
 
     def scores(users_B: Longs) -> Floats32:
@@ -100,11 +101,19 @@ def _from_users(X: scipy.sparse.csr_array, l2: float) -> Scores:
     return scores
 
 
-def _explained(columns: scipy.sparse.csc_array, K_UU: Floats, start: int) -> Floats:
-    """Return x_jᵀ K x_j for a block of items."""
-    block_UJ = columns[:, start : start + COLUMNS_AT_ONCE].toarray()
+def _explained(columns_UJ: scipy.sparse.csc_array, K_UU: Floats) -> Floats:
+    """Return x_jᵀ K x_j for some items."""
+    block_UJ = columns_UJ.toarray()
     explained_J: Floats = np.einsum("uj,uj->j", block_UJ, K_UU @ block_UJ)
     return explained_J
+
+
+def _gram(rows: scipy.sparse.csr_array) -> Floats:
+    """Return the products of all rows, dense; some rows at a time, since a sparse result would be larger."""
+    gram = np.empty((rows.shape[0], rows.shape[0]))
+    for start in range(0, len(gram), ROWS_AT_ONCE):
+        gram[start : start + ROWS_AT_ONCE] = (rows[start : start + ROWS_AT_ONCE] @ rows.T).toarray()
+    return gram
 
 
 def _ridge_inverse(gram: Floats, l2: float) -> Floats:

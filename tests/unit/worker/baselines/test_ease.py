@@ -62,3 +62,13 @@ def test_above_the_search_limit_the_default_is_taken(monkeypatch: pytest.MonkeyP
 def test_popularity_counts() -> None:
     ranker = Popularity().fit(pairs_of(np.array([[1, 1, 0], [0, 1, 0]])), judge=never)
     assert ranker.scores(np.array([0, 1])).tolist() == [[1, 2, 0], [1, 2, 0]]
+
+
+@pytest.mark.parametrize("shape", [(60, 17), (17, 60)])
+def test_blocks_change_nothing(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = pairs_of((np.random.default_rng(1).random(shape) < 0.3).astype(np.float64))
+    whole = Ease(l2=(5.0,)).fit(pairs, judge=never).scores(np.arange(shape[0]))
+    monkeypatch.setattr("services.worker.baselines.ease.ROWS_AT_ONCE", 7)
+    assert Ease(l2=(5.0,)).fit(pairs, judge=never).scores(np.arange(shape[0])) == pytest.approx(
+        whole, abs=1e-6
+    )
