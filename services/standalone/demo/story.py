@@ -19,6 +19,7 @@ from services.standalone.installation import Installation
 
 LOAD_SECONDS = 30.0
 """A gateway notices a new version by polling."""
+FEATURE_TYPES = frozenset({"number", "category"})
 
 
 @dataclass(slots=True)
@@ -37,11 +38,12 @@ class Demo:
         try:
             self._say("")
             films, patients = plan.films(), plan.patients()
-            jobs = {p.model: self._submit(p, self._upload(p)) for p in (films, patients)}
+            sets = {p.model: self._upload(p) for p in (films, patients)}
+            jobs = {p.model: self._submit(p, sets[p.model]) for p in (films, patients)}
             for each in (films, patients):
                 self._train(each, jobs[each.model])
             self._recommend(films)
-            self._diagnose(patients, jobs[patients.model]["dataset"])
+            self._diagnose(patients, sets[patients.model])
             self._farewell(installation)
         except Interrupted:
             return
@@ -118,17 +120,22 @@ class Demo:
         for rank, item in enumerate(answer["items"], start=1):
             self._say(f"  {rank}. {item.get('title') or item['item']}  (score {item['score']:.2f})")
 
-    def _diagnose(self, patients: Plan, dataset_id: str) -> None:
-        rows = self._client.get(f"/v1/datasets/{dataset_id}/sample", limit=plan.PATIENT + 1)["data"]
+    def _diagnose(self, patients: Plan, dataset: Json) -> None:
+        rows = self._client.get(f"/v1/datasets/{dataset['id']}/sample", limit=plan.PATIENT + 1)["data"]
         hidden = {plan.TARGET, *patients.job["task"]["exclude"]}
-        record = {name: value for name, value in rows[plan.PATIENT].items() if name not in hidden}
+        features = {c["name"] for c in dataset["columns"] if c["type"] in FEATURE_TYPES} - hidden
+        record = {name: value for name, value in rows[plan.PATIENT].items() if name in features}
         body = {"record": record, "explain": True}
         answer = self._client.post(f"/v1/models/{patients.model}/diagnose", body)
         prediction = answer["predictions"][0]
         self._say(f"\nFor a patient of the sample set, {_described(record)}:")
-        self._say(f"  probability of death within 180 days: {prediction['probability']:.0%}")
+        low, high = prediction["interval"]["low"], prediction["interval"]["high"]
+        probability = f"{prediction['probability']:.0%} (95 % interval {low:.0%} to {high:.0%})"
+        self._say(f"  probability of death within 180 days: {probability}")
         for part in prediction["contributions"][:5]:
-            self._say(f"    {_contribution(part)}")
+            self._say(
+                f"    {part['column']} {part['direction']} it ({part['contribution']:+.2f} of the logit)"
+            )
         self._say(f"  {answer['notice']}")
 
     def _farewell(self, installation: Installation) -> None:
@@ -147,7 +154,3 @@ class Demo:
 def _described(record: Mapping[str, Any]) -> str:
     wanted = ("age", "sex", "dzgroup")
     return ", ".join(f"{name} {record[name]}" for name in wanted if record.get(name) is not None)
-
-
-def _contribution(part: Json) -> str:
-    return f"{part['feature']}: {part['contribution']:+.2f}"
