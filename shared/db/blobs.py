@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select, text
 from shared.db.rows import columns_of, one_of
 from shared.db.tables import checkpoint, job, metadata
 from shared.errors import NotFound, Unavailable
+from shared.specs.ids import new_uuid
 
 CHUNK_BYTES = 4 * 1024 * 1024
 ChunkTable = Literal["checkpoint_chunk", "package_chunk"]
@@ -47,14 +48,18 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCheckpoint:
-    """A trainer's whole state after `step` updates, under an id no earlier write has used."""
+    """A trainer's whole state after `step` updates.
 
-    id: UUID
+    Every try to write it takes a new id: the chunks of an earlier try, whose COMMIT may still be on its
+    way, must not stand in the way of this one's.
+    """
+
     step: int
     payload: bytes
     metrics: Mapping[str, float] | None = None
     best: bool = False
     """Whether the net is the best so far by the monitored metric."""
+    id: UUID = field(default_factory=new_uuid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

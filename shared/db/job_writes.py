@@ -8,7 +8,7 @@ job's row, and with the guard first a long COPY would keep the supervisor's rene
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from shared.db.registry import NewVersion, add_version, publish_version
 from shared.db.tables import job
 from shared.errors import Fenced
 from shared.lifecycle import JobStatus
+from shared.specs.ids import new_uuid
 from shared.specs.job import Publish
 
 __all__ = [
@@ -81,7 +82,8 @@ def commit_progress(
     """
     if progress.checkpoint is not None:
         check_fence(cx, job_id=job_id, fence=fence)
-        new = progress.checkpoint
+        new = replace(progress.checkpoint, id=new_uuid())
+        progress = replace(progress, checkpoint=new)
         write_chunks(cx, table="checkpoint_chunk", owner_id=new.id, payload=new.payload)
     lease = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
     _guard(cx, job_id=job_id, fence=fence, values={**_columns(progress), "lease_until": lease})
@@ -97,7 +99,7 @@ def finish(cx: Connection, *, job_id: UUID, fence: int, progress: Progress, resu
     if done is not None:
         return done
     check_fence(cx, job_id=job_id, fence=fence)
-    package = result.version
+    package = replace(result.version, package_id=new_uuid())
     write_chunks(cx, table="package_chunk", owner_id=package.package_id, payload=package.package)
     ending = {
         "status": "succeeded",
@@ -113,7 +115,7 @@ def finish(cx: Connection, *, job_id: UUID, fence: int, progress: Progress, resu
     try:
         _guard(cx, job_id=job_id, fence=fence, values=values)
     except Fenced:
-        return _finished_meanwhile(cx, job_id=job_id, fence=fence, result=result)
+        return _finished_meanwhile(cx, job_id=job_id, fence=fence, package_id=package.package_id)
     _write_rows(cx, job_id=job_id, fence=fence, progress=progress)
     version = add_version(cx, new=package)
     cx.execute(update(job).where(job.c.id == job_id).values(model_version=version))
@@ -201,12 +203,12 @@ def _already_finished(cx: Connection, *, job_id: UUID, fence: int) -> Finished |
     return Finished(int(version), "the job had already finished under this fence")
 
 
-def _finished_meanwhile(cx: Connection, *, job_id: UUID, fence: int, result: Result) -> Finished:
+def _finished_meanwhile(cx: Connection, *, job_id: UUID, fence: int, package_id: UUID) -> Finished:
     """Return what a COMMIT wrote that was still on its way when we began; drop the chunks of this try."""
     done = _already_finished(cx, job_id=job_id, fence=fence)
     if done is None:
         raise _fenced(job_id, fence)
-    drop_chunks(cx, table="package_chunk", owner_id=result.version.package_id)
+    drop_chunks(cx, table="package_chunk", owner_id=package_id)
     return done
 
 

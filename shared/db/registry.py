@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from shared.db.blobs import CHUNK_BYTES, Blob, read_blob
 from shared.db.rows import columns_of, one_of
 from shared.db.tables import model, model_version
 from shared.errors import NotFound
+from shared.specs.ids import new_uuid
 from shared.specs.job import Publish
 
 
@@ -32,7 +33,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVersion:
-    """A package about to become the next version of a model, under an id no earlier write has used."""
+    """A package about to become the next version of a model; every try to write it takes a new id."""
 
     model: str
     task: str
@@ -42,8 +43,8 @@ class NewVersion:
     score: Score
     metrics: Mapping[str, float]
     card: Mapping[str, Any]
-    package_id: UUID
     package: bytes
+    package_id: UUID = field(default_factory=new_uuid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

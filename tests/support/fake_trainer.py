@@ -26,7 +26,6 @@ from shared.db.jobs import JobRow, get_job
 from shared.db.registry import NewVersion, Score
 from shared.errors import Fenced, Unavailable
 from shared.settings import settings
-from shared.specs.ids import new_uuid
 
 asked_to_stop = False
 
@@ -75,7 +74,7 @@ class Fake:
             os.kill(os.getpid(), self.spec("signal", signal.SIGKILL))
 
     def commit(self, step: int, weights: bytes, *, checkpoint: bool) -> None:
-        new = NewCheckpoint(id=new_uuid(), step=step, payload=weights, best=True) if checkpoint else None
+        new = NewCheckpoint(step=step, payload=weights, best=True) if checkpoint else None
         points = PointColumns(steps=[step - 1], lr=[0.1], loss=[float(weights[0])], grad_norm=[1.0])
         progress = Progress(step=step, epoch=0, points=points, checkpoint=new)
         self.database.retrying(
@@ -106,7 +105,6 @@ class Fake:
             score=score,
             metrics={},
             card={},
-            package_id=new_uuid(),
             package=weights,
         )
         result = Result(report={}, metrics={}, version=version, publish=None, owner="fake")

@@ -20,8 +20,8 @@ from shared.specs.job import Publish
 LEASE_SECONDS = 30.0
 
 
-def add_dataset(cx: Connection, **changes: object) -> UUID:
-    """Create a data set and return its id."""
+def a_dataset(**changes: object) -> NewDataset:
+    """Return a data set about to be created."""
     values: dict[str, Any] = {
         "id": new_uuid(),
         "owner": "tester",
@@ -33,8 +33,12 @@ def add_dataset(cx: Connection, **changes: object) -> UUID:
         "sha256": "00",
         "request_sha256": b"one body",
     }
-    new = NewDataset(**{**values, **changes})
-    return insert_dataset(cx, dataset=new).row.id
+    return NewDataset(**{**values, **changes})
+
+
+def add_dataset(cx: Connection, **changes: object) -> UUID:
+    """Create a data set and return its id."""
+    return insert_dataset(cx, dataset=a_dataset(**changes)).row.id
 
 
 def a_job(**changes: object) -> NewJob:
@@ -75,7 +79,7 @@ def points(first: int, last: int, *, loss: float = 0.5) -> PointColumns:
 
 def a_checkpoint(step: int, *, payload: bytes = b"weights", best: bool = False) -> NewCheckpoint:
     """Return a checkpoint about to be written."""
-    return NewCheckpoint(id=new_uuid(), step=step, payload=payload, best=best)
+    return NewCheckpoint(step=step, payload=payload, best=best)
 
 
 def progress_to(step: int, **changes: object) -> Progress:
@@ -84,7 +88,14 @@ def progress_to(step: int, **changes: object) -> Progress:
     return Progress(**{**values, **changes})
 
 
-def a_result(job: JobRow, *, ndcg: float = 0.4, split: str = "split-1", **changes: object) -> Result:
+def a_result(
+    job: JobRow,
+    *,
+    ndcg: float = 0.4,
+    split: str = "split-1",
+    higher_is_better: bool = True,
+    **changes: object,
+) -> Result:
     """Return what a finished job leaves, with a package of a few bytes."""
     version = NewVersion(
         model=job.model or "films",
@@ -92,10 +103,9 @@ def a_result(job: JobRow, *, ndcg: float = 0.4, split: str = "split-1", **change
         job_id=job.id,
         dataset_id=job.dataset_id,
         dataset_version=job.dataset_version,
-        score=Score(metric="ndcg@10", value=ndcg, higher_is_better=True, split_sha256=split),
+        score=Score(metric="ndcg@10", value=ndcg, higher_is_better=higher_is_better, split_sha256=split),
         metrics={"ndcg@10": ndcg},
         card={"net": "mf"},
-        package_id=new_uuid(),
         package=b"package",
     )
     values: dict[str, Any] = {
