@@ -35,6 +35,7 @@ from services.worker.training.loop import train
 from services.worker.training.objective import objective_of
 from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
+from services.worker.trainings.scoring import full_scorer
 from shared.catalog import MfParams
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
 from shared.specs.job import AdamParams, RankingEvaluation
@@ -128,13 +129,7 @@ def train_mf(world: World, setting: Setting, *, seed: int) -> Iterator[tuple[int
         steps_per_epoch=plan.steps_per_epoch,
         optimizer=ANY_OPTIMIZER,
     )
-    every_item = torch.arange(world.n_items)
-
-    def scores(users_B: Longs) -> npt.NDArray[np.float32]:
-        with torch.no_grad():
-            found: npt.NDArray[np.float32] = net.eval()(torch.as_tensor(users_B), every_item).numpy()
-            return found
-
+    scores = full_scorer(net, n_items=world.n_items, device=torch.device("cpu"))
     objective = objective_of(task="recommend", feedback="implicit", loss=setting.net.loss)
     optimizer = make_optimizer(net, setting.optimizer, schedule)
     points = []

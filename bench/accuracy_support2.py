@@ -6,6 +6,7 @@ of each training part (`--tune`), never on the fold it is judged on.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from services.worker.training.loop import train
 from services.worker.training.objective import objective_of
 from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
+from services.worker.trainings.scoring import probabilities
 from shared.catalog import MlpParams
 from shared.features.records import RecordEncoder
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
@@ -115,7 +117,9 @@ def train_mlp(world: World, rows: World, setting: Setting, *, seed: int) -> Iter
     plan = EpochPlan(rows=len(world.labels), batch_size=setting.batch_size, seed=seed)
     records = EncodedRecords(known.numbers_BF, known.codes_BC, world.labels.astype(np.float64))
     batches = RecordBatches(records, plan=plan, device="cpu")
-    net = build(setting.net, Sizes(numbers=encoder.width, levels=encoder.levels), seed=seed)
+    rate = float(world.labels.mean())
+    sizes = Sizes(numbers=encoder.width, levels=encoder.levels, start=math.log(rate / (1.0 - rate)))
+    net = build(setting.net, sizes, seed=seed)
     total = plan.steps_per_epoch * setting.epochs
     schedule = resolve(
         ScheduleSpec.parse(setting.schedule),
@@ -125,15 +129,13 @@ def train_mlp(world: World, rows: World, setting: Setting, *, seed: int) -> Iter
     )
     optimizer = make_optimizer(net, setting.optimizer, schedule)
     objective = objective_of(task="diagnose")
-    inputs = torch.as_tensor(asked.numbers_BF), torch.as_tensor(asked.codes_BC)
     points = []
     for point in train(net, batches=batches, objective=objective, optimizer=optimizer, steps=range(total)):
         points.append(point)
         if len(points) == plan.steps_per_epoch:
             materialise(points)
             points.clear()
-            with torch.no_grad():
-                yield torch.sigmoid(net.eval()(*inputs)).double().numpy()
+            yield probabilities(net, asked.numbers_BF, asked.codes_BC, device=torch.device("cpu"))
 
 
 def tune(folder: Path, setting: Setting) -> list[dict[str, float]]:

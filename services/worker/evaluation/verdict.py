@@ -97,7 +97,7 @@ def _tie(best: Scored, level: list[Scored], net: Scored, metric: str) -> str:
     if net not in tied:
         names = _listed([f"{_spoken(c.name)} ({c.value:.4f})" for c in tied])
         found = difference(net, best)
-        behind = f"the net {net.name} ({net.value:.4f}) is behind"
+        behind = f"the net {net.name} ({net.value:.4f}) is behind {_spoken(best.name)}"
         return f"A tie of {names} in {metric}, and {behind}; {_told(found)}."
     other = level[0] if best is net else best
     names = _listed([f"{'the net ' if c is net else ''}{_spoken(c.name)} ({c.value:.4f})" for c in tied])

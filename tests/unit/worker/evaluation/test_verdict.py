@@ -58,7 +58,7 @@ def test_a_net_behind_two_tied_baselines_is_said_to_be_behind() -> None:
     assert found.winner is None
     assert found.sentence.startswith(
         "A tie of boosted trees (0.7810) and logistic regression (0.7800) in NDCG@10, "
-        "and the net mlp (0.7000) is behind; mlp minus boosted trees is -0.0810"
+        "and the net mlp (0.7000) is behind boosted trees; mlp minus boosted trees is -0.0810"
     )
 
 
