@@ -128,7 +128,9 @@ class Cyclic(Phase):
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""
-        yield from super().faults(place)
+        for fault in super().faults(place):
+            if not (fault.field == "step_size_down" and self.up == 0):  # it may only follow step_size_up
+                yield fault
         if self.max_lr < self.floor:
             yield Fault("max_lr", "must be at least base_lr; raise it or lower base_lr")
         if self.mode == "exp_range" and not 0.0 < self.gamma <= 1.0:

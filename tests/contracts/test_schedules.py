@@ -1,0 +1,156 @@
+"""What holds for every schedule of the catalogue."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from itertools import pairwise
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.schedules import (
+    ANY_OPTIMIZER,
+    CATALOG,
+    ResolvedSchedule,
+    ScheduleSpec,
+    resolve,
+    sample_steps,
+    warnings,
+)
+
+
+def resolved(schedule: object, *, steps: int = 1000, epoch: int = 50) -> ResolvedSchedule:
+    spec = ScheduleSpec.parse(schedule)
+    return resolve(spec, total_steps=steps, steps_per_epoch=epoch, optimizer=ANY_OPTIMIZER)
+
+
+def test_the_catalogue_holds_these_schedules():
+    assert list(CATALOG) == ["constant", "step", "linear", "cosine", "cyclic"]
+
+
+@pytest.mark.parametrize("name", CATALOG)
+class TestEverySchedule:
+    def test_its_entry_is_complete_and_plain_json(self, name: str):
+        entry = CATALOG[name]
+        assert entry.purpose.endswith(".")
+        assert entry.formula
+        assert entry.latex
+        assert entry.boundaries
+        assert entry.json_schema["properties"]["name"]["const"] == name
+        json.dumps([entry.example, entry.json_schema, entry.boundaries])
+
+    def test_its_example_uses_it_and_can_be_run(self, name: str):
+        run = resolved(CATALOG[name].example)
+        assert name in {phase.name for phase in run.phases}
+        assert all(math.isfinite(run.lr(t)) and run.lr(t) >= 0 for t in range(1001))
+
+    def test_its_example_passes_its_own_json_schema(self, name: str):
+        example = ScheduleSpec.from_shorthand(CATALOG[name].example)
+        for phase in example["phases"]:  # type: ignore[index]
+            schema = CATALOG[phase["name"]].json_schema
+            jsonschema.Draft202012Validator(schema).validate(phase)
+
+    def test_it_holds_its_end_for_ever(self, name: str):
+        run = resolved(CATALOG[name].example)
+        end = run.phases[-1].lr_at(run.phases[-1].steps)
+        assert run.lr(1000) == run.lr(10**7) == end
+
+    def test_every_step_stands_alone(self, name: str):
+        """No replay: steps asked backwards, or one alone, are those asked in order."""
+        run, other = resolved(CATALOG[name].example), resolved(CATALOG[name].example)
+        forwards = [run.lr(t) for t in range(1000)]
+        assert [other.lr(t) for t in reversed(range(1000))] == forwards[::-1]
+
+    def test_it_survives_json_to_the_last_bit(self, name: str):
+        run = resolved(CATALOG[name].example)
+        again = ResolvedSchedule.model_validate(json.loads(json.dumps(run.model_dump(mode="json"))))
+        assert [again.lr(t) for t in range(1001)] == [run.lr(t) for t in range(1001)]
+
+    def test_between_two_breakpoints_it_is_monotone(self, name: str):
+        run = resolved(CATALOG[name].example)
+        corners = [point.step for point in run.breakpoints()]
+        for left, right in pairwise(corners):
+            stretch = [run.lr(t) for t in range(left, right)]
+            assert stretch in (sorted(stretch), sorted(stretch, reverse=True))
+
+    def test_what_is_drawn_holds_the_true_extremes(self, name: str):
+        run = resolved(CATALOG[name].example)
+        drawn = [run.lr(t) for t in sample_steps(run, 100)]
+        whole = [run.lr(t) for t in range(1000)]
+        assert (min(drawn), max(drawn)) == (min(whole), max(whole))
+
+
+RATE = st.floats(1e-6, 1.0)
+LENGTH = st.one_of(
+    st.integers(1, 60).map("{}st".format),
+    st.integers(1, 4).map("{}ep".format),
+    st.integers(5, 100).map("{}%".format),
+)
+PHASE = st.one_of(
+    st.fixed_dictionaries({"name": st.just("constant"), "lr": RATE}),
+    st.fixed_dictionaries(
+        {"name": st.just("step"), "step_size": LENGTH, "gamma": st.floats(0.01, 1.0), "offset": LENGTH}
+    ),
+    st.fixed_dictionaries(
+        {"name": st.just("linear"), "start_factor": st.floats(0, 1), "end_factor": st.floats(0, 1)}
+    ),
+    st.fixed_dictionaries(
+        {"name": st.just("cosine"), "lr": RATE, "eta_min": st.just(1e-6), "k_decay": st.floats(0.1, 5)}
+    ),
+    st.fixed_dictionaries(
+        {
+            "name": st.just("cyclic"),
+            "base_lr": st.just(1e-6),
+            "max_lr": RATE,
+            "step_size_up": LENGTH,
+            "step_size_down": LENGTH,
+            "shape": st.sampled_from(["triangular", "welch", "hann"]),
+            "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
+            "gamma": st.floats(0.5, 1.0),
+        }
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(first=PHASE, second=PHASE, epoch=st.integers(1, 50), base_lr=RATE)
+def test_any_valid_schedule_stays_between_0_and_its_peak(
+    first: dict[str, object], second: dict[str, object], epoch: int, base_lr: float
+):
+    schedule = {
+        "base_lr": base_lr,
+        "phases": [{**first, "duration": "40%"}, {**second, "duration": "rest"}],
+    }
+    run = resolved(schedule, steps=200, epoch=epoch)
+    peak = max(base_lr, *(float(str(p.get(key, 0.0))) for p in (first, second) for key in ("lr", "max_lr")))
+    rates = [run.lr(t) for t in range(201)]
+    assert all(0.0 <= rate <= peak * (1 + 1e-12) for rate in rates)
+    drawn = [run.lr(t) for t in sample_steps(run, 20)]
+    assert max(drawn) == max(rates[:200])
+    assert min(drawn) == min(rates[:200])
+    warnings(run)
+
+
+@settings(max_examples=200, deadline=None)
+@given(shares=st.lists(st.integers(1, 100), min_size=1, max_size=6), steps=st.integers(600, 5000))
+def test_percentages_that_add_up_to_100_always_tile(shares: list[int], steps: int):
+    """Whatever rounding each border needs, no step is lost and none has two owners."""
+    whole = sum(shares)
+    cuts = [round(100_000 * s / whole) / 1000 for s in shares]
+    cuts[-1] = round(100 - sum(cuts[:-1]), 3)
+    phases = [{"name": "constant", "duration": f"{cut}%"} for cut in cuts]
+    run = resolved({"base_lr": 1.0, "phases": phases}, steps=steps)
+    assert run.borders[0] == 0
+    assert run.borders[-1] == steps
+    assert sum(phase.steps for phase in run.phases) == steps
+
+
+def test_schedules_need_neither_torch_nor_numpy():
+    code = "import sys, shared.schedules; print([m for m in ('torch', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
