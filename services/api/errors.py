@@ -51,6 +51,7 @@ OF_HTTP_STATUS: dict[int, tuple[str, str]] = {
     416: ("range_not_satisfiable", "the range asked for lies outside the content"),
 }
 
+_SOURCES = ("body", "query", "path", "header")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 _MESSAGES = {
     "json_invalid": "wanted well-formed JSON",
@@ -123,8 +124,28 @@ def answer_kind(error: GradusError) -> Response:
     )
 
 
-def _shown_loc(loc: Sequence[str | int]) -> tuple[str | int, ...]:
-    places = loc[1:] if loc and loc[0] in ("body", "query", "path", "header") and len(loc) > 1 else loc
+def client_place(loc: Sequence[str | int], body: object) -> list[str | int]:
+    """Return a place of pydantic's as the client wrote it, without the tags of unions.
+
+    A schedule written as one phase is the phase 0 of its list.
+    """
+    place: list[str | int] = []
+    at = body
+    for part in loc:
+        if isinstance(at, dict) and part not in at and at.get("name") == part:
+            continue
+        place.append(part)
+        if part == "phases" and isinstance(at, dict) and part not in at:
+            at = [at]
+        elif isinstance(at, dict):
+            at = at.get(part)
+        else:
+            at = at[part] if isinstance(at, list) and isinstance(part, int) and part < len(at) else None
+    return place
+
+
+def _shown_loc(loc: Sequence[str | int], body: object) -> tuple[str | int, ...]:
+    places = client_place(loc[1:] if loc and loc[0] in _SOURCES else loc, body)
     return tuple(p if isinstance(p, int) or _FIELD_NAME.fullmatch(p) else "*" for p in places)
 
 
@@ -141,9 +162,9 @@ def _shown_message(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def findings_of(errors: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """Return what pydantic found, at most 50 places, without any value of the input."""
-    return [Finding(_shown_loc(e["loc"]), _shown_message(e)) for e in errors[:50]]
+def findings_of(errors: Sequence[Mapping[str, Any]], body: object = None) -> list[Finding]:
+    """Return what pydantic found in a body, at most 50 places, without any value of the input."""
+    return [Finding(_shown_loc(e["loc"], body), _shown_message(e)) for e in errors[:50]]
 
 
 def answer_error(error: Exception) -> Response:
@@ -153,7 +174,7 @@ def answer_error(error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         detail = "the request does not fit this call; errors says where"
         return problem_response(
-            422, code="invalid_request", detail=detail, findings=findings_of(error.errors())
+            422, code="invalid_request", detail=detail, findings=findings_of(error.errors(), error.body)
         )
     if isinstance(error, HTTPException):
         default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)

@@ -88,6 +88,16 @@ class CurveStreams:
         self._limiter: anyio.CapacityLimiter | None = None
         self._clients = 0
 
+    @property
+    def clients(self) -> int:
+        """Return how many clients listen."""
+        return self._clients
+
+    @property
+    def watched(self) -> int:
+        """Return how many jobs are watched."""
+        return len(self._watches)
+
     async def open(self, job_id: UUID, *, after: int) -> AsyncIterator[bytes]:
         """Return the stream of a job's events behind point `after` (-1: all).
 

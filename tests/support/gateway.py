@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -80,9 +82,24 @@ def gateway_settings(database_url: str, tmp_path: Path, **changes: object) -> Se
     return Settings.model_validate({**values, **changes})
 
 
+@pytest.fixture(scope="session")
+def _served(_migrated_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FastAPI, str]]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    app = create_app(gateway_settings(_migrated_url, tmp_path_factory.mktemp("gateway")))
+    with serving(app) as url:
+        yield app, url
+
+
 @pytest.fixture
-def gateway(database_url: str, database: Database, tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway on an empty database."""
+def gateway(_served: tuple[FastAPI, str], database: Database) -> Gateway:
+    """A gateway on a database without rows; it serves the whole session, so it must not be stopped."""
+    app, url = _served
+    return Gateway(url, app, database)
+
+
+@pytest.fixture
+def own_gateway(database_url: str, database: Database, tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway of this test alone, for what a shared one would remember."""
     app = create_app(gateway_settings(database_url, tmp_path))
     with serving(app) as url:
         yield Gateway(url, app, database)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.api.errors import PROBLEM_JSON, answer_error, findings_of
+from services.api.errors import PROBLEM_JSON, answer_error, client_place, findings_of
 from shared import errors as kinds
 from shared.errors import Finding, GradusError
 
@@ -145,3 +145,29 @@ def test_at_most_fifty_findings_are_shown() -> None:
 def test_an_error_that_is_nobodys_is_raised_again() -> None:
     with pytest.raises(ZeroDivisionError):
         answer_error(ZeroDivisionError())
+
+
+@pytest.mark.parametrize(
+    ("loc", "body", "place"),
+    [
+        (("net", "mf", "loss"), {"net": {"name": "mf", "loss": 3}}, ["net", "loss"]),
+        (("net", "mf", "loss"), {"net": {"name": "mf"}}, ["net", "loss"]),
+        (
+            ("schedule", "phases", 1, "step", "gamma"),
+            {"schedule": {"phases": [{"name": "linear"}, {"name": "step", "gamma": 2}]}},
+            ["schedule", "phases", 1, "gamma"],
+        ),
+        (
+            ("schedule", "phases", 0, "step", "gamma"),
+            {"schedule": {"name": "step", "gamma": 2}},
+            ["schedule", "phases", 0, "gamma"],
+        ),
+        (("epochs",), {"name": "epochs", "epochs": 0}, ["epochs"]),
+        (("tags", 7, "x"), {"tags": []}, ["tags", 7, "x"]),
+        (("epochs",), "no object", ["epochs"]),
+    ],
+)
+def test_a_place_is_the_one_the_client_wrote(
+    loc: tuple[str | int, ...], body: object, place: list[str | int]
+) -> None:
+    assert client_place(loc, body) == place
