@@ -3,7 +3,7 @@
 import { post } from './api.js';
 import { ask, labelled } from './ask_recommend.js';
 import { announce, h, put, svg } from './dom.js';
-import { integer, number, percent } from './format.js';
+import { integer, number, percent, signed } from './format.js';
 import { emptyBox } from './notices.js';
 
 const SHOWN_CONTRIBUTIONS = 12;
@@ -116,7 +116,7 @@ function contributions(rows) {
   const sorted = [...rows].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)).slice(0, SHOWN_CONTRIBUTIONS);
   if (!sorted.length) return h('p', { class: 'quiet' }, 'Nothing moved it: this is the reference record.');
   const most = Math.max(...sorted.map((row) => Math.abs(row.contribution)), 1e-12);
-  const items = sorted.map((row) => h('li', {}, h('span', { class: 'name' }, row.column), deviation(row.contribution / most), h('span', { class: 'num' }, `${row.contribution >= 0 ? '+' : '−'}${number(Math.abs(row.contribution), 3)}`)));
+  const items = sorted.map((row) => h('li', {}, h('span', { class: 'name' }, row.column), deviation(row.contribution / most), h('span', { class: 'num' }, signed(row.contribution, 3))));
   return h('div', {}, h('h4', {}, 'What moved it'), h('p', { class: 'quiet' }, 'Against the reference record, in log-odds; right raises the probability.'), h('ol', { class: 'contributions' }, items));
 }
 

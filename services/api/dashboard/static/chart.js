@@ -171,7 +171,7 @@ export class Chart {
     const xs = this.#columns[0];
     const here = this.#plot.cursor.idx ?? lastWith(this.#columns[1 + this.#leading], xs.length - 1);
     const next = Math.max(0, Math.min(xs.length - 1, here + moves[event.key]));
-    this.#plot.setCursor({ left: this.#plot.valToPos(xs[next], 'x'), top: HEIGHT / 3 });
+    this.#plot.setCursor({ left: this.#plot.valToPos(xs[next], 'x'), top: HEIGHT / 3 }, true, true);
   }
 }
 

@@ -25,7 +25,6 @@ class JobPage {
   #job = null;
   #drawn = 0;
   #drawTimer = null;
-  #streamState = 'waiting';
 
   constructor(root, id, signal) {
     this.id = id;
@@ -57,7 +56,7 @@ class JobPage {
     const job = await get(this.base, { signal: this.signal });
     this.#job = job;
     this.trouble.asked(null);
-    this.facts.update(job, this.#streamState);
+    this.facts.update(job);
     this.charts.setTotal(job.total_steps);
     if (!before) await this.#begin(job);
     if (before?.status !== job.status) await this.#statusChanged(before, job);
@@ -88,8 +87,13 @@ class JobPage {
       lastId: this.curve.lastStep >= 0 ? String(this.curve.lastStep) : '',
       signal: this.signal,
       onEvent: (event) => this.#event(event),
-      onState: (state) => { this.#streamState = state; },
+      onState: (state, error) => this.#streamChanged(state, error),
     });
+  }
+
+  #streamChanged(state, error) {
+    this.facts.stream(state);
+    if (state === 'refused') this.trouble.acted(error);
   }
 
   #event({ type, content }) {
@@ -103,7 +107,7 @@ class JobPage {
   /** Take a job's state from the stream; a new status is worth asking for everything again. */
   #told(state) {
     if (state.status !== this.#job.status) this.again();
-    else this.facts.update({ ...this.#job, ...state }, this.#streamState);
+    else this.facts.update({ ...this.#job, ...state });
     return LIVE.has(state.status) ? 'more' : 'stop';
   }
 

@@ -4,8 +4,12 @@ import { h, put, setAttr, setText } from './dom.js';
 import { ago, clock, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
 import { headline, jobButtons, pill, progressBar } from './job_parts.js';
 
+const STREAM = { opening: 'connecting…', live: 'live', waiting: 'reconnecting…', refused: 'not live: the stream was refused' };
+
 export class JobFacts {
   #labels = {};
+  #running = false;
+  #state = 'opening';
   #cells = {};
   #status = pill('');
   #progress = progressBar();
@@ -31,15 +35,22 @@ export class JobFacts {
       this.#error);
   }
 
-  update(job, streamState) {
+  update(job) {
     setText(this.#title, job.model ?? job.spec?.model);
     this.#status.update(job.status);
     this.#progress.update(job);
     this.buttons.update(job);
-    setText(this.#live, job.status === 'running' ? { live: 'live', waiting: 'reconnecting…', refused: 'stream refused' }[streamState] : '');
+    this.#running = job.status === 'running';
+    this.stream(this.#state);
     setText(this.#line, describe(job));
     this.#numbers(job);
     this.#outcome(job);
+  }
+
+  /** Show how the stream of points fares. */
+  stream(state) {
+    this.#state = state;
+    setText(this.#live, this.#running ? STREAM[state] : '');
   }
 
   /** Show the newest point of the curve. */

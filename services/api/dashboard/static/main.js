@@ -9,6 +9,7 @@ import { showJob } from './job.js';
 import { showJobs } from './jobs.js';
 import { showModel } from './model.js';
 import { showModels } from './models.js';
+import { parseRoute } from './route.js';
 
 const SECTIONS = {
   jobs: { title: 'Jobs', list: showJobs, one: showJob },
@@ -17,12 +18,6 @@ const SECTIONS = {
 };
 
 let leaving = new AbortController();
-
-/** Return the section and the name in an address such as `#/jobs/job_…`. */
-export function parseRoute(hash) {
-  const [, section = 'jobs', name = ''] = /^#\/([a-z]+)(?:\/([^/?&]+))?/.exec(hash) ?? [];
-  return { section: section in SECTIONS ? section : 'jobs', name: decodeURIComponent(name) };
-}
 
 function show(moved) {
   leaving.abort();

@@ -1,5 +1,6 @@
 // Asking again and again, politely: never two at once, not while the tab is hidden, slower after errors.
 
+const FIRST_RETRY_MS = 1_000;
 const SLOWEST_MS = 30_000;
 
 /**
@@ -28,7 +29,8 @@ export function poll(task, { pause, onError, signal }) {
 
   function schedule() {
     if (signal.aborted || document.hidden) return;
-    timer = setTimeout(turn, Math.min(pause() * 2 ** Math.min(failures, 4), SLOWEST_MS));
+    const wait = failures ? Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), SLOWEST_MS) : pause();
+    timer = setTimeout(turn, wait);
   }
 
   document.addEventListener('visibilitychange', () => { if (!document.hidden) turn(); }, { signal });

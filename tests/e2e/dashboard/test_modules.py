@@ -1,0 +1,114 @@
+"""The page's own arithmetic, run where it runs: in the browser."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.dashboard.served import Served
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def blank(page: Page, served: Served) -> Page:
+    page.goto(served.address)
+    return page
+
+
+def fed(page: Page, pieces: list[str]) -> list[dict[str, Any]]:
+    script = """async pieces => {
+        const { EventParser } = await import('/static/sse.js');
+        const parser = new EventParser();
+        return pieces.flatMap(piece => parser.feed(piece));
+    }"""
+    found: list[dict[str, Any]] = page.evaluate(script, pieces)
+    return found
+
+
+def test_an_event_stream_is_read_whole_however_it_is_cut(blank: Page):
+    text = 'event: point\r\nid: 7\r\ndata: {"a":1}\r\n\r\n: ping\n\nid: 8\rdata: x\rdata: y\r\rdata: z\n\n'
+    wanted = [
+        {"type": "point", "content": '{"a":1}', "id": "7"},
+        {"type": "message", "content": "x\ny", "id": "8"},
+        {"type": "message", "content": "z", "id": "8"},
+    ]
+    assert fed(blank, [text]) == wanted
+    assert fed(blank, list(text)) == wanted
+
+
+def test_an_event_that_the_connection_cut_off_is_not_delivered(blank: Page):
+    assert fed(blank, ["id: 1\ndata: whole\n\nid: 2\ndata: half"]) == [
+        {"type": "message", "content": "whole", "id": "1"}
+    ]
+
+
+def test_thinning_keeps_both_ends_and_every_extreme(blank: Page):
+    script = """async () => {
+        const { extremes } = await import('/static/curve.js');
+        const spiky = Array.from({length: 1000}, (_, i) => i === 417 ? 99 : i === 803 ? -99 : i % 7);
+        const kept = extremes(1000, [spiky], 20);
+        return [kept[0], kept.at(-1), kept.includes(417), kept.includes(803), kept.length <= 42];
+    }"""
+    assert blank.evaluate(script) == [0, 999, True, True, True]
+
+
+def test_a_long_run_is_thinned_and_keeps_its_spike(blank: Page):
+    script = """async () => {
+        const { Curve } = await import('/static/curve.js');
+        const curve = new Curve();
+        const loss = step => step === 1234 ? 50 : 1;
+        for (let step = 0; step < 20000; step += 1) curve.addPoint({step, lr: 1, loss: loss(step)});
+        curve.addPoint({step: 5, lr: 9, loss: 9});
+        return [curve.steps.length <= 6000, Math.max(...curve.loss), curve.lastStep, curve.lr.includes(9)];
+    }"""
+    assert blank.evaluate(script) == [True, 50, 19999, False]
+
+
+def test_smoothing_weighs_by_distance_in_steps_and_skips_what_is_no_number(blank: Page):
+    script = """async () => {
+        const { smooth } = await import('/static/curve.js');
+        return smooth([0, 1, 2, 12], [4, 8, null, 8], 1);
+    }"""
+    found = blank.evaluate(script)
+    # Half-life of one step: after one step the old value weighs a half, after eleven more 2^-11.
+    assert found[0] == 4
+    assert found[1] == pytest.approx(6.0)
+    assert found[2] is None
+    assert found[3] == pytest.approx(8 - 2 * 2**-11)
+
+
+def test_an_address_is_read_into_section_and_name(blank: Page):
+    script = """async () => {
+        const { parseRoute } = await import('/static/route.js');
+        return ['', '#/jobs', '#/jobs/job_1', '#/models/a%20b', '#/nowhere'].map(parseRoute);
+    }"""
+    assert blank.evaluate(script) == [
+        {"section": "jobs", "name": ""},
+        {"section": "jobs", "name": ""},
+        {"section": "jobs", "name": "job_1"},
+        {"section": "models", "name": "a b"},
+        {"section": "jobs", "name": ""},
+    ]
+
+
+def test_numbers_are_written_for_people(blank: Page):
+    script = """async () => {
+        const f = await import('/static/format.js');
+        const schedule = {phases: [{name: 'linear'}, {name: 'cosine'}]};
+        return [f.number(0.0001234), f.number(1234567), f.number(0.43), f.number(NaN),
+                f.duration(3725), f.duration(59.6), f.signed(-0.00421), f.bytes(2048000),
+                f.metricName('ndcg@10'), f.scheduleName(schedule)];
+    }"""
+    assert blank.evaluate(script) == [
+        "1.234e-4",
+        "1,234,567",
+        "0.43",
+        "–",
+        "1 h 02 min",
+        "1 min 00 s",
+        "−0.0042",
+        "2.05 MB",
+        "NDCG@10",
+        "linear → cosine",
+    ]
