@@ -76,9 +76,13 @@ def sniff(file: str, head: bytes, findings: Findings) -> Dialect:
 def named(file: str, header: Sequence[str], findings: Findings) -> tuple[str, ...]:
     """Return column names; one without a name is called by its place, two of one name are refused."""
     names = tuple(name or f"unnamed_{place}" for place, name in enumerate(header, start=1))
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        findings.refuse(file, wanted="different column names", came="one name twice", column=twice[0][:200])
+    if len(set(names)) < len(names):
+        first = {name: place for place, name in reversed(list(enumerate(names, start=1)))}
+        places = next(
+            (first[name], place) for place, name in enumerate(names, start=1) if first[name] < place
+        )
+        came = "one name for columns {} and {}".format(*places)
+        findings.refuse(file, wanted="different column names", came=came)
     for name in names:
         if len(name) > 200 or not name.isprintable():
             findings.refuse(
@@ -112,12 +116,14 @@ def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         return [lines[0].rstrip("\r\n").split(delimiter)] if lines else []
 
 
-def _fit(lines: Sequence[str], delimiter: str) -> tuple[bool, float, int]:
-    """Rank a delimiter: does it cut at all, do the rows agree with the header, into how many columns."""
-    widths = [len(row) for row in _parsed(lines, delimiter)]
+def _fit(lines: Sequence[str], delimiter: str) -> tuple[bool, float, bool, int]:
+    """Rank a delimiter: does it cut, do rows agree with the header, are quotes whole, how many columns."""
+    rows = _parsed(lines, delimiter)
+    widths = [len(row) for row in rows]
     if not widths or widths[0] < 2:
-        return (False, 0.0, 0)
-    return (True, sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        return (False, 0.0, False, 0)
+    agreeing = sum(width == widths[0] for width in widths) / len(widths)
+    return (True, agreeing, not any('"' in cell for row in rows for cell in row), widths[0])
 
 
 def _looks_like_values(header: Sequence[str], after: Sequence[Sequence[str]]) -> bool:

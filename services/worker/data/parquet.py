@@ -57,11 +57,9 @@ def _batches(
     while True:
         with _refusing(file, findings):
             batch = next(batches, None)
-            if batch is None:
-                return
-            batch = _texts_as_string(batch)
-            batch.validate(full=True)
-        yield batch.select(list(wanted))
+        if batch is None:
+            return
+        yield _checked(batch.select(list(wanted)), file, findings)
 
 
 def _opened(stream: BinaryIO, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
@@ -73,9 +71,15 @@ def _opened(stream: BinaryIO, read_dictionary: Sequence[str] = ()) -> pq.Parquet
     )
 
 
-def _texts_as_string(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _checked(batch: pa.RecordBatch, file: str, findings: Findings) -> pa.RecordBatch:
     """Return the batch with every text, large or as bytes, as string or dictionary of string."""
-    columns = [_as_string(column) for column in batch.columns]
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns.append(_as_string(column))
+            columns[-1].validate(full=True)
+        except DAMAGED:
+            findings.refuse(file, wanted="UTF-8 text, or whole values", came="damaged ones", column=name)
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 

@@ -66,7 +66,7 @@ def _refuse_without_pairs(sources: Sequence[Source], findings: Findings) -> None
     known = {role: ", ".join(KNOWN_NAMES[role][:3]) for role in ("user", "item")}
     wanted = f"a user column ({known['user']}, …) and an item column ({known['item']}, …), or both in columns"
     for source in sources:
-        findings.add(source.file, wanted=wanted, came=f"columns {', '.join(source.names)}"[:200])
+        findings.add(source.file, wanted=wanted, came=f"columns {_some(source.names)}")
     findings.raise_any()
 
 
@@ -76,8 +76,12 @@ def _unused_columns(files: Sequence[tuple[Source, Roles]]) -> list[str]:
         used = {roles.user, roles.item, roles.rating, roles.timestamp}
         unused = [name for name in source.names if name not in used]
         if unused:
-            found.append(f"{source.file}: columns {', '.join(unused[:10])} are not used")
+            found.append(f"{source.file}: columns {_some(unused)} are not used")
     return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] for name in names[:8]) + (" …" if len(names) > 8 else "")
 
 
 def _warnings(pairs: Pairs) -> list[str]:
