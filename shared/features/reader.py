@@ -33,8 +33,8 @@ class RawRows:
     """Records that passed every check: numbers and codes in column order, one record after the other."""
 
     count: int
-    numbers: list[float | int | None]
-    codes: list[int]
+    numbers: Sequence[float | int | None]
+    codes: Sequence[int]
 
 
 class RecordReader:
@@ -56,14 +56,17 @@ class RecordReader:
         numbers: list[float | int | None] = []
         codes: list[int] = []
         for position, record in enumerate(records):
-            values = self._values(record)
-            if values is None:
-                raise Refused(
-                    "a record is wrong", findings=self._findings(record, (*loc, position))[:MAX_FINDINGS]
-                )
-            numbers.extend(values[0])
-            codes.extend(self.codes(values[1]))
+            row = self.read_one(record, loc=(*loc, position))
+            numbers += row.numbers
+            codes += row.codes
         return RawRows(len(records), numbers, codes)
+
+    def read_one(self, record: object, *, loc: Loc) -> RawRows:
+        """Check the one record that stands at `loc`; raises `Refused`."""
+        values = self._values(record)
+        if values is None:
+            raise Refused("a record is wrong", findings=self._findings(record, loc)[:MAX_FINDINGS])
+        return RawRows(1, values[0], self.codes(values[1]))
 
     def codes(self, texts: Texts) -> list[int]:
         """Return the codes of one record's categories."""
@@ -92,7 +95,7 @@ class RecordReader:
         if type(record) is not dict:
             return [Finding(loc, f"wanted an object; came {kind_of(record)}")]
         found = [
-            Finding((*loc, _shown(name)), "unknown column; the model was not trained on it")
+            Finding((*loc, shown_name(name)), "unknown column; the model was not trained on it")
             for name in record
             if name not in self._known
         ]
@@ -113,7 +116,8 @@ def _getter(names: Sequence[str]) -> Callable[[Record], tuple[object, ...]]:
     return lambda _: ()
 
 
-def _shown(name: object) -> str:
+def shown_name(name: object) -> str:
+    """Return a key as a message may repeat it: `*` unless it looks like a name."""
     return name if isinstance(name, str) and COLUMN_NAME.fullmatch(name) else "*"
 
 

@@ -144,6 +144,10 @@ class RecordEncoder:
         """Check the records of one request; raises `Refused`."""
         return self._reader.read(records, loc=loc)
 
+    def read_one(self, record: object, *, loc: Loc) -> RawRows:
+        """Check the one record that stands at `loc`; raises `Refused`."""
+        return self._reader.read_one(record, loc=loc)
+
     def encode_rows(self, parts: Sequence[RawRows]) -> Encoded:
         """Encode the records of several requests as one batch: one array of numbers, one of codes."""
         rows = sum(part.count for part in parts)

@@ -67,6 +67,17 @@ def test_the_exported_graph_is_one_blob_of_the_agreed_opset(params: AnyNet, task
     assert not any(w.external_data for w in model.graph.initializer)
 
 
+@pytest.mark.parametrize(("params", "task"), CASES, ids=lambda case: getattr(case, "name", case))
+def test_a_row_has_the_same_bits_alone_and_among_others(params: AnyNet, task: str):
+    model, inputs = graph_of(served_form(trained_looking(params, task))), random_inputs(task)
+    rows = {name: values[:40] for name, values in inputs.items() if name != "item"}
+    fixed = {name: values for name, values in inputs.items() if name == "item"}
+    together = run_model(model, {**rows, **fixed})
+    for row in range(40):
+        alone = run_model(model, {**{n: v[row : row + 1] for n, v in rows.items()}, **fixed})
+        assert np.array_equal(alone, together[row : row + 1])
+
+
 def test_every_net_has_a_writer_and_is_tried_here():
     assert set(VARIANTS) == set(BUILDERS) == {params.name for params, _ in CASES}
     assert {type(build(params, SIZES[task], seed=0)) for params, task in CASES} == set(WRITERS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from shared.errors import Finding, Refused
-from shared.features.reader import RawRows, kind_of
+from shared.features.reader import RawRows, kind_of, shown_name
 from shared.features.records import RecordEncoder
 
 KEYS = frozenset({"record", "records", "explain"})
@@ -32,13 +32,13 @@ def read_body(body: bytes, *, encoder: RecordEncoder, max_records: int) -> Asked
     if type(asked) is not dict:
         raise Refused("the body is wrong", findings=[Finding((), f"wanted an object; came {kind_of(asked)}")])
     if len(asked) == 1 and "record" in asked:
-        return Asked(encoder.read((asked["record"],), loc=("record",)), explain=False)
+        return Asked(encoder.read_one(asked["record"], loc=("record",)), explain=False)
     return _read_keys(asked, encoder=encoder, max_records=max_records)
 
 
 def _read_keys(asked: dict[str, object], *, encoder: RecordEncoder, max_records: int) -> Asked:
     findings = [
-        Finding((key,), "no such field; wanted record or records, and explain")
+        Finding((shown_name(key),), "no such field; wanted record or records, and explain")
         for key in asked
         if key not in KEYS
     ]
@@ -50,7 +50,7 @@ def _read_keys(asked: dict[str, object], *, encoder: RecordEncoder, max_records:
     if findings:
         raise Refused("the body is wrong", findings=findings)
     if "record" in asked:
-        rows = encoder.read((asked["record"],), loc=("record",))
+        rows = encoder.read_one(asked["record"], loc=("record",))
     else:
         rows = _read_records(
             asked["records"], encoder=encoder, most=MAX_EXPLAINED if explain else max_records

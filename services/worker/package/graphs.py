@@ -69,7 +69,7 @@ def mf_graph(weights: MfWeights) -> bytes:
     graph = _ranking_graph("mf")
     factors_BD, factors_ND = _pick(graph, weights.user_factors, weights.item_factors)
     bias_B, bias_N = _pick(graph, weights.user_bias.reshape(-1, 1), weights.item_bias.reshape(-1))
-    products_BN = graph.add("MatMul", factors_BD, graph.add("Transpose", factors_ND, perm=[1, 0]))
+    products_BN = _products(graph, factors_BD, factors_ND, width=weights.user_factors.shape[1])
     with_users_BN = graph.add("Add", products_BN, bias_B)
     with_items_BN = graph.add("Add", with_users_BN, bias_N)
     return _ranking_model(graph, graph.add("Add", with_items_BN, graph.weight(weights.bias.reshape(1))))
@@ -82,7 +82,7 @@ def neumf_graph(weights: NeumfWeights) -> bytes:
     product_BD, deep_BD = _halves(graph, user_B2D, weights.users.shape[1] // 2)
     product_ND, deep_ND = _halves(graph, item_N2D, weights.items.shape[1] // 2)
     weighted_BD = graph.add("Mul", product_BD, graph.weight(weights.product_head.reshape(1, -1)))
-    products_BN = graph.add("MatMul", weighted_BD, graph.add("Transpose", product_ND, perm=[1, 0]))
+    products_BN = _products(graph, weighted_BD, product_ND, width=len(weights.product_head))
     user_BH = graph.add("MatMul", deep_BD, graph.weight(weights.user_half.T))
     user_B1H = graph.add("Unsqueeze", user_BH, graph.weight(np.array([1])))
     item_NH = _affine(graph, deep_ND, weights.item_half)
@@ -128,6 +128,18 @@ def _pick(graph: Graph, users: Weights, items: Weights) -> tuple[str, str]:
         graph.add("Gather", graph.weight(users), "user", axis=0),
         graph.add("Gather", graph.weight(items), "item", axis=0),
     )
+
+
+def _products(graph: Graph, users_BD: str, items_ND: str, *, width: int) -> str:
+    """Write all inner products [B, N].
+
+    A row of zeros is added and cut off again: ONNX Runtime multiplies a single row in another order than
+    several, so the last bit of a user's scores would depend on whether others are asked for beside them.
+    """
+    padded = graph.add("Concat", users_BD, graph.weight(np.zeros((1, width), dtype=np.float32)), axis=0)
+    products = graph.add("Gemm", padded, items_ND, transB=1)
+    first, last, axis = (graph.weight(np.array([number])) for number in (0, -1, 0))
+    return graph.add("Slice", products, first, last, axis)
 
 
 def _halves(graph: Graph, rows: str, width: int) -> tuple[str, str]:

@@ -20,11 +20,11 @@ def refused(blob: bytes) -> str:
     return error.value.code
 
 
-def changed(kind: str, files: dict[str, bytes | None], **manifest: object) -> bytes:
+def changed(kind: str, files: dict[str, bytes | None], manifest: dict[str, object] | None = None) -> bytes:
     """Return a package that is sealed correctly around changed content; `None` leaves a file out."""
     package = unpack(PACKAGES[kind])
     content = {**package.files, **files}
-    return pack({n: c for n, c in content.items() if c is not None}, {**package.manifest, **manifest})
+    return pack({n: c for n, c in content.items() if c is not None}, {**package.manifest, **(manifest or {})})
 
 
 def with_tensors(kind: str, name: str, **tensors: np.ndarray) -> bytes:
@@ -90,4 +90,4 @@ def test_tables_that_do_not_fit_together_are_refused(name: str, tensors: dict[st
 
 @pytest.mark.parametrize("manifest", [{"format": 2}, {"kind": "translate"}, {"kind": "diagnose"}])
 def test_a_package_of_another_kind_or_time_is_refused(manifest: dict[str, object]):
-    assert refused(changed("recommend", {}, **manifest)) in ("package_unknown", "package_corrupt")
+    assert refused(changed("recommend", {}, manifest)) in ("package_unknown", "package_corrupt")

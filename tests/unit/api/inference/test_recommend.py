@@ -22,10 +22,11 @@ def raw(body: object, kind: str = "recommend") -> bytes | GradusError:
     return answer
 
 
-def ask(body: object, kind: str = "recommend") -> Any:
+def ask(body: object, kind: str = "recommend") -> dict[str, Any]:
     answer = raw(body, kind)
     assert isinstance(answer, bytes), answer
-    return json.loads(answer)
+    found: dict[str, Any] = json.loads(answer)
+    return found
 
 
 def refusal(body: object, kind: str = "recommend") -> GradusError:
@@ -34,7 +35,7 @@ def refusal(body: object, kind: str = "recommend") -> GradusError:
     return answer
 
 
-def items(answer: Any) -> list[str]:
+def items(answer: dict[str, Any]) -> list[str]:
     return [item["item"] for item in answer["items"]]
 
 
