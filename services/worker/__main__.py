@@ -6,10 +6,11 @@ import os
 import secrets
 import socket
 import sys
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
-from services.worker.children import Nursery, Recipe
+from services.worker.children import TRAINER, Nursery, Recipe
 from services.worker.measures import parse
 from services.worker.metrics import WorkerMetrics
 from services.worker.supervisor import Supervisor, Terms
@@ -44,9 +45,10 @@ def take_line_into(metrics: WorkerMetrics, line: str) -> None:
     sys.stdout.flush()
 
 
-def recipe_for(chosen: Settings, metrics: WorkerMetrics) -> Recipe:
+def recipe_for(chosen: Settings, metrics: WorkerMetrics, *, script: Path) -> Recipe:
     """Return how this worker's children are started: with their share of the cores, by absolute paths."""
     return Recipe(
+        script=script,
         threads=max(1, cores() // chosen.slots),
         environment={"GRADUS_HOME": str(chosen.home.resolve())},
         take_line=lambda line: take_line_into(metrics, line),
@@ -56,7 +58,7 @@ def recipe_for(chosen: Settings, metrics: WorkerMetrics) -> Recipe:
 class Worker:
     """Everything of one worker process, started in order and stopped in the opposite one."""
 
-    def __init__(self, chosen: Settings) -> None:
+    def __init__(self, chosen: Settings, *, script: Path = TRAINER) -> None:
         worker_id = new_worker_id()
         self._settings, self._registry = chosen, CollectorRegistry()
         metrics = WorkerMetrics(self._registry, worker_id=worker_id)
@@ -65,7 +67,9 @@ class Worker:
             chosen, application_name="gradus-worker", pool_size=2 * chosen.slots + 4
         )
         self._nursery = Nursery(
-            recipe_for(chosen, metrics), standby=chosen.standby_children, on_count=metrics.children.set
+            recipe_for(chosen, metrics, script=script),
+            standby=chosen.standby_children,
+            on_count=metrics.children.set,
         )
         terms = Terms(
             worker_id=worker_id,
@@ -120,13 +124,13 @@ class Worker:
         self._database.dispose()
 
 
-def main() -> int:
-    """Run a worker with the settings of the environment."""
+def main(*, script: Path = TRAINER) -> int:
+    """Run a worker with the settings of the environment, its children from `script`."""
     chosen = settings()
     disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the series, and nobody asks for them
     configure_logs(service="worker", level=chosen.log_level)
     try:
-        worker = Worker(chosen)
+        worker = Worker(chosen, script=script)
     except GradusError as error:
         _log.error("worker_not_started", detail=error.detail)
         return 1

@@ -13,7 +13,16 @@ from shared.lifecycle import JobKind
 KINDS = tuple(kind.value for kind in JobKind)
 ENDS = (("succeeded", ""), ("cancelled", ""))
 FAILURES = ("worker_lost", "refused", "diverged", "unreadable_files")
-RETRIES = ("process_died", "killed", "database_away", "preempted", "stop_timed_out", "no_child", "lease_lost")
+RETRIES = (
+    "process_died",
+    "killed",
+    "database_away",
+    "preempted",
+    "stop_timed_out",
+    "stopped_early",
+    "no_child",
+    "lease_lost",
+)
 DURATION_BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 WAIT_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

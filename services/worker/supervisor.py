@@ -190,7 +190,8 @@ class Supervisor:
         elif status in _FAILURES:
             self._fail(won, status)
         elif asked is not None:
-            self._give_back(won, cause="stop_timed_out")
+            killed = status == -signal.SIGKILL
+            self._give_back(won, cause="stop_timed_out" if killed else "stopped_early")
         else:
             self._strike(won, status)
 

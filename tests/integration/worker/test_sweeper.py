@@ -70,7 +70,7 @@ def test_an_expired_lease_is_reaped_and_the_job_published_in_one_sweep(database:
     (job_id,) = add_jobs(database, 1)
     with database.begin() as cx:
         claim_one(cx)
-        cx.execute(text("UPDATE job SET lease_until = clock_timestamp() - interval '1 s'"))
+        cx.execute(text("UPDATE job SET lease_until = created_at"))
     broom.sweep()
     with database.begin() as cx:
         assert get_job(cx, job_id=job_id).status == "queued"
@@ -82,7 +82,7 @@ def test_a_job_that_lost_all_its_workers_is_counted_as_finished(database: Databa
     with database.begin() as cx:
         add_job(cx, max_attempts=1)
         claim_one(cx)
-        cx.execute(text("UPDATE job SET lease_until = clock_timestamp() - interval '1 s'"))
+        cx.execute(text("UPDATE job SET lease_until = created_at"))
     broom.sweep()
     labels = {"kind": "recommend", "outcome": "failed", "error_code": "worker_lost"}
     assert broom.registry.get_sample_value("gradus_jobs_finished_total", labels) == 1
@@ -93,9 +93,7 @@ def test_sweeping_twice_changes_nothing_more(database: Database, broom: Broom):
         jobs = [add_job(cx).id for _ in range(3)]
         request_cancel(cx, job_id=jobs[0])
         claim_one(cx)
-        cx.execute(
-            text("UPDATE job SET lease_until = clock_timestamp() - interval '1 s' WHERE status = 'running'")
-        )
+        cx.execute(text("UPDATE job SET lease_until = created_at WHERE status = 'running'"))
     broom.sweep()
     with database.begin() as cx:
         first = [len(list_events(cx, job_id=job)) for job in jobs]
@@ -116,7 +114,7 @@ def test_without_a_broker_the_rest_is_still_swept(database: Database, tmp_path: 
     (job_id,) = add_jobs(database, 1)
     with database.begin() as cx:
         claim_one(cx)
-        cx.execute(text("UPDATE job SET lease_until = clock_timestamp() - interval '1 s'"))
+        cx.execute(text("UPDATE job SET lease_until = created_at"))
     assert broom.sweep() is True
     with database.begin() as cx:
         row = cx.execute(text("SELECT status, published_at FROM job WHERE id = :id"), {"id": job_id}).one()

@@ -10,9 +10,7 @@ def test_what_is_reported_can_be_parsed(capsys: pytest.CaptureFixture[str]):
     assert parse(capsys.readouterr().out) == Measured(Measure.CURVE_POINTS, 50.0)
 
 
-@pytest.mark.parametrize(
-    "line", ["", "ready", '{"event": "x"}', "measure", "measure [", 'measure ["odd", 1]']
-)
+@pytest.mark.parametrize("line", ["", "ready", '{"event": 1}', "measure", "measure [", 'measure ["x", 1]'])
 def test_other_lines_are_no_measures(line: str):
     assert parse(line) is None
 
