@@ -52,6 +52,7 @@ class Predictor:
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join()
+        self._turn_away()
 
     async def predict(self, model: Loaded, kind: str, body: bytes) -> bytes:
         """Return the answer to a body; raises `Overloaded` at once when too much waits."""
@@ -70,7 +71,6 @@ class Predictor:
             metrics.batch_size.observe(len(batch))
             for group in _by_model(batch):
                 self._compute(group)
-        self._turn_away()
 
     def _next_batch(self) -> list[Waiting] | None:
         """Wait for a request and take all that wait with it; `None` says that the thread must end."""
@@ -105,12 +105,11 @@ class Predictor:
 
     def _turn_away(self) -> None:
         """Answer whatever still waits."""
-        try:
-            while (waiting := self._queue.get_nowait()) is not None:
+        while not self._queue.empty():
+            waiting = self._queue.get()
+            if waiting is not None:
                 metrics.rejected.labels("stopping").inc()
                 _hand_out([(waiting, Unavailable("this server is stopping"))])
-        except Empty:
-            return
 
 
 def _by_model(batch: Iterable[Waiting]) -> list[list[Waiting]]:
