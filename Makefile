@@ -29,7 +29,7 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv "$(VENV)"
 
 $(VENV)/standalone.stamp: requirements/standalone.txt | $(BIN)/python
-	@echo "installing requirements/standalone.txt (about 1 GB, most of it torch)"
+	@echo "installing requirements/standalone.txt (about 2 GB on disk, most of it torch)"
 	@$(PIP) --requirement requirements/standalone.txt
 	@touch $@
 
@@ -64,7 +64,7 @@ lock: $(VENV)/dev.stamp  ## lock the versions of requirements/*.in
 	PATH="$(BIN):$$PATH" requirements/lock.sh
 
 samples: $(VENV)/dev.stamp  ## rebuild the sample sets from their packages
-	$(RUN) -m samples.rebuild
+	$(RUN) samples/rebuild.py
 
 bench: $(VENV)/dev.stamp  ## measure speed against peers and limits
 	$(ALONE) $(RUN) -m bench

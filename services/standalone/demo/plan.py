@@ -44,7 +44,7 @@ def key_of(*parts: object) -> str:
 
 
 def films() -> Plan:
-    """Plan a recommender of films: NeuMF, a linear warm-up and then a cyclic rate with Hann windows."""
+    """Plan a recommender of films: matrix factorisation, a linear warm-up and then a cyclic rate with Hann windows."""
     folder = SAMPLES / "movielens-latest-small"
     job: Json = {
         "model": "films",
@@ -53,17 +53,17 @@ def films() -> Plan:
             "feedback": "implicit",
             "evaluation": {"protocol": "leave_one_out", "k": [10]},
         },
-        "net": {"name": "neumf", "embedding_dim": 32, "hidden": [64, 32, 16]},
-        "optimizer": {"name": "adamw", "weight_decay": 1e-5},
+        "net": {"name": "mf", "embedding_dim": 64, "loss": "bpr", "negatives": 1},
+        "optimizer": {"name": "adamw", "weight_decay": 0.1},
         "schedule": {
-            "base_lr": 0.002,
+            "base_lr": 0.0025,
             "phases": [
                 {"name": "linear", "duration": "5%", "start_factor": 0.01},
                 {
                     "name": "cyclic",
                     "duration": "rest",
-                    "base_lr": 0.0004,
-                    "max_lr": 0.004,
+                    "base_lr": 0.0005,
+                    "max_lr": 0.005,
                     "shape": "hann",
                     "mode": "triangular",
                     "step_size_up": "1ep",
@@ -71,9 +71,9 @@ def films() -> Plan:
             ],
         },
         "batch_size": 2048,
-        "epochs": 16,
+        "epochs": 20,
         "seed": 7,
-        "early_stopping": {"monitor": "ndcg@10", "patience": 4},
+        "early_stopping": {"monitor": "ndcg@10", "patience": 5},
         "publish": {"alias": "production", "when": "always"},
     }
     dataset: Json = {"name": "MovieLens latest-small", "kind": "interactions", "format": "parquet"}
@@ -103,9 +103,9 @@ def patients() -> Plan:
             ],
         },
         "batch_size": 256,
-        "epochs": 30,
+        "epochs": 20,
         "seed": 7,
-        "early_stopping": {"monitor": "auroc", "patience": 8},
+        "early_stopping": {"monitor": "auroc", "patience": 6},
         "publish": {"alias": "production", "when": "always"},
     }
     dataset: Json = {"name": "SUPPORT2", "kind": "records", "format": "parquet"}
