@@ -55,6 +55,8 @@ class Gateway:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an app on a free loopback port while the block runs, and yield its address."""
+    # Without this, every log line is drawn for a terminal, which takes longer than what it tells of.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -84,7 +86,6 @@ def gateway_settings(database_url: str, tmp_path: Path, **changes: object) -> Se
 
 @pytest.fixture(scope="session")
 def _served(_migrated_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FastAPI, str]]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     app = create_app(gateway_settings(_migrated_url, tmp_path_factory.mktemp("gateway")))
     with serving(app) as url:
         yield app, url

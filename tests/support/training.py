@@ -102,9 +102,12 @@ class TrainedJob:
             )
 
 
-def running_job(client: httpx.Client, database: Database, **changes: object) -> TrainedJob:
-    """Create a job over HTTP and claim it."""
-    answer = client.post("/v1/training_jobs", json=job_body(ready_dataset(database), **changes))
+def running_job(
+    client: httpx.Client, database: Database, *, dataset: str | None = None, **changes: object
+) -> TrainedJob:
+    """Create a job over HTTP, on a data set of its own unless one is given, and claim it."""
+    body = job_body(dataset or ready_dataset(database), **changes)
+    answer = client.post("/v1/training_jobs", json=body)
     assert answer.status_code == 202, answer.text
     with database.begin() as cx:
         claim = claim_one(cx)

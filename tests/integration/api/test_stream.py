@@ -120,9 +120,12 @@ def test_a_running_job_is_followed_as_it_grows(client: httpx.Client, job: Traine
 def test_reconnecting_again_and_again_loses_and_repeats_nothing(
     client: httpx.Client, job: TrainedJob
 ) -> None:
-    writing = threading.Thread(
-        target=lambda: [job.progress(t, t + 5) for t in range(0, 100, 5)] and job.finish(100)
-    )
+    def write() -> None:
+        for first in range(0, 100, 5):
+            job.progress(first, first + 5)
+        job.finish(100)
+
+    writing = threading.Thread(target=write)
     writing.start()
     seen: list[int] = []
     while not seen or seen[-1] < 99:
