@@ -13,11 +13,13 @@ from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
 from shared.errors import Diverged
 from shared.specs.job import AdamParams, SgdParams
-from tests.support.lessons import LESSONS, pair_lesson, scheduled
+from tests.support.lessons import LESSONS, scheduled
+
+PLAIN = Rules()
 
 
 def points_of(
-    lesson_name: str = "mf", *, lr: float = 0.01, steps: int = 24, rules: Rules = Rules()
+    lesson_name: str = "mf", *, lr: float = 0.01, steps: int = 24, rules: Rules = PLAIN
 ) -> list[Point]:
     seed_everything(7, "cpu")
     lesson, params = LESSONS[lesson_name], AdamParams(name="adam")
@@ -106,7 +108,7 @@ def test_bf16_follows_float32_from_afar():
 
 
 def test_divergence_names_the_first_bad_step():
-    lesson, params = pair_lesson_explicit(), SgdParams(name="sgd")
+    lesson, params = LESSONS["mf-explicit"], SgdParams(name="sgd")
     net = lesson.net()
     schedule = scheduled({"name": "constant", "base_lr": 1e4}, optimizer=params, steps=200)
     points = list(
@@ -122,12 +124,6 @@ def test_divergence_names_the_first_bad_step():
     with pytest.raises(Diverged, match=f"of step {bad} is not a finite number; lower the learning rate"):
         materialise(points)
     assert materialise(points[:bad]).steps == list(range(bad))
-
-
-def pair_lesson_explicit():
-    from shared.catalog import MfParams
-
-    return pair_lesson(MfParams(embedding_dim=4), explicit=True)
 
 
 def test_no_points_make_empty_columns():
