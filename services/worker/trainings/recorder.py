@@ -84,8 +84,9 @@ class Recorder:
     def _measure_rate(self, steps: int) -> None:
         """Smooth the samples a second over some writes; the first write has no beginning to measure from."""
         now = time.monotonic()
-        elapsed, self._flushed_at = now - self._flushed_at, now
-        if steps < 2 or elapsed <= 0:
+        began, self._flushed_at = self._flushed_at, now
+        elapsed = now - began
+        if steps < 1 or not began or elapsed <= 0:
             return
         report(Measure.STEP_SECONDS, elapsed / steps)
         report(Measure.EXAMPLES, steps * self.samples_per_step)
