@@ -44,7 +44,7 @@ export class Chart {
     this.canvas = h('div', { class: 'canvas', tabindex: '0', role: 'img', 'aria-label': title });
     this.step = h('span', { class: 'quiet num' });
     this.tools = h('div', { class: 'tools' });
-    this.element = h('figure', { class: 'chart' }, h('figcaption', {}, h('h3', {}, title), this.step, this.#legend(), this.tools), this.canvas);
+    this.element = h('figure', { class: 'chart' }, h('figcaption', {}, h('h2', {}, title), this.step, this.#legend(), this.tools), this.canvas);
     this.title = title;
     together.charts.push(this);
     this.#listen(signal);

@@ -1,7 +1,7 @@
 // The head of a job's page: what it is, how far it is, and what can be done with it.
 
 import { h, put, setAttr, setText } from './dom.js';
-import { ago, clock, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
+import { ago, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
 import { headline, jobButtons, pill, progressBar } from './job_parts.js';
 
 const STREAM = { opening: 'connecting…', live: 'live', waiting: 'reconnecting…', refused: 'not live: the stream was refused' };
@@ -97,7 +97,7 @@ function describe(job) {
 function timeText(job) {
   if (job.status === 'running' && Number.isFinite(job.eta_seconds)) return `${duration(job.eta_seconds)} left`;
   if (job.started_at && job.finished_at) return `${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
-  return job.started_at ? `since ${clock(job.started_at)}` : `created ${ago(job.created_at)}`;
+  return job.started_at ? `${duration((Date.now() - Date.parse(job.started_at)) / 1000)} so far` : `created ${ago(job.created_at)}`;
 }
 
 /** Return the best evaluation's telling metric, whether `best` names one metric or holds them all. */

@@ -7,7 +7,7 @@ import { Trouble, emptyBox } from './notices.js';
 import { poll } from './poll.js';
 
 const STILL_MS = 8_000;
-const COLUMNS = ['Model', 'Task', 'Newest version', 'Versions', 'Aliases', 'First published', ''];
+const COLUMNS = ['Model', 'Task', 'Newest version', 'Versions', 'Aliases', 'First published', 'Ask'];
 
 /** Show the list of models in `root` until `signal` aborts. */
 export function showModels(root, { signal }) {
@@ -29,7 +29,7 @@ function table(models) {
   const rows = models.map((model) => {
     const page = `#/models/${encodeURIComponent(model.name)}`;
     const cells = [h('a', { href: page }, model.name), model.task, String(model.newest_version), String(model.versions), aliasChips(model.aliases),
-      h('time', { datetime: model.created_at, title: clock(model.created_at) }, ago(model.created_at)), h('a', { href: page }, 'Ask it')];
+      h('time', { datetime: model.created_at, title: clock(model.created_at) }, ago(model.created_at)), h('a', { href: page, 'aria-label': `Ask it: ${model.name}` }, 'Ask it')];
     return h('tr', { 'data-model': model.name }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] || null }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));

@@ -34,7 +34,7 @@ export function code(text) {
 
 /** Return what a reader without a key is told. */
 export function keyBox() {
-  return emptyBox('An API key is needed',
+  return h('div', { class: 'empty' }, h('h1', {}, 'An API key is needed'),
     h('p', {}, 'This page reads the REST API as you, so it needs a key. The first start wrote an admin key to a file that only its owner can read, in the home folder of the installation (.gradus unless GRADUS_HOME says otherwise):'),
     code('cat .gradus/admin.key'),
     h('p', {}, 'Paste it into the field at the top, or open the page with the key in the fragment, which is taken out of the address at once:'),
