@@ -73,11 +73,11 @@ class Setting:
 
 
 CHOSEN = Setting(
-    net=MfParams(embedding_dim=64, negatives=4),
+    net=MfParams(embedding_dim=128, negatives=8),
     optimizer=AdamParams(name="adam", weight_decay=1e-6),
     schedule={"name": "cosine", "base_lr": 0.004},
     batch_size=8192,
-    epochs=40,
+    epochs=24,
 )
 
 
