@@ -44,7 +44,7 @@ def key_of(*parts: object) -> str:
 
 
 def films() -> Plan:
-    """Plan a recommender of films: matrix factorisation, a linear warm-up and then a cyclic rate with Hann windows."""
+    """Plan a recommender of films: matrix factorisation, warm-up, then a cyclic rate with Hann windows."""
     folder = SAMPLES / "movielens-latest-small"
     job: Json = {
         "model": "films",

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -64,10 +63,3 @@ def test_every_block_that_talks_to_the_api_is_marked_to_be_run() -> None:
 @pytest.mark.parametrize("number", range(len(BLOCKS)), ids=[b.says or "variables" for b in BLOCKS])
 def test_an_example_says_what_the_readme_promises(outputs: list[str], number: int) -> None:
     assert BLOCKS[number].says in outputs[number]
-
-
-def test_links_of_the_guides_lead_somewhere() -> None:
-    for guide in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", guide.read_text()):
-            if not re.match(r"https?:|mailto:", target):
-                assert Path(guide.parent, target).exists(), f"{guide.relative_to(ROOT)}: {target}"
