@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -78,6 +79,12 @@ class Installation:
         return (self.home / "logs" / f"{part}.log").read_text()
 
 
+def stop_with_the_tests() -> None:
+    """Have the kernel interrupt the installation when the tests are killed; runs in the forked child."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+
 def free_ports(count: int) -> int:
     """Return the first of `count` neighbouring ports that nobody listens on now."""
     for base in range(20_000 + os.getpid() % 10_000, 60_000, 7):
@@ -109,6 +116,7 @@ def installed(home: Path, **settings: str) -> Iterator[Installation]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=stop_with_the_tests,  # noqa: PLW1509 - nothing else runs in this process's threads
         )
     url = f"http://127.0.0.1:{port}"
     try:
