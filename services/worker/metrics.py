@@ -82,6 +82,10 @@ class WorkerMetrics:
         self.children = Gauge(
             "gradus_worker_standby_children", "Child processes kept warm", registry=registry
         )
+        self.gpu_bytes = Gauge("gradus_gpu_memory_used_bytes", "Memory in use", ["gpu"], registry=registry)
+        self.gpu_busy = Gauge(
+            "gradus_gpu_utilization_ratio", "Share of time a GPU computed", ["gpu"], registry=registry
+        )
         self.trainer = TrainerMetrics(registry)
         self._create_label_sets()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from services.worker.gpus import Gpus
 from services.worker.metrics import WorkerMetrics
 from services.worker.supervisor import Supervisor
 from shared.db.engine import Database
@@ -29,6 +30,7 @@ class Heart:
     ) -> None:
         self._database, self._supervisor, self._metrics = database, supervisor, metrics
         self._first, self._seconds = first, seconds
+        self._gpus = Gpus()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heart", daemon=True)
 
@@ -49,6 +51,7 @@ class Heart:
     def _keep(self) -> None:
         while True:
             self._beat_once()
+            self._show_gpus()
             if self._over.wait(self._seconds):
                 return
 
@@ -69,6 +72,11 @@ class Heart:
         else:
             self._metrics.up.set(1)
             self._metrics.last_heartbeat.set_to_current_time()
+
+    def _show_gpus(self) -> None:
+        for use in self._gpus.read():
+            self._metrics.gpu_bytes.labels(str(use.index)).set(use.used_bytes)
+            self._metrics.gpu_busy.labels(str(use.index)).set(use.busy_ratio)
 
 
 class Watchman:
