@@ -128,14 +128,16 @@ def summary(found: dict[str, list[Load]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=4)
     asked = parser.parse_args()
-    print(json.dumps(run(rounds=asked.rounds, seconds=asked.seconds), indent=2))
+    found = run(rounds=asked.rounds, seconds=asked.seconds)
+    print(json.dumps(found, indent=2))
+    return 0 if found["met"] else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
