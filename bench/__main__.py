@@ -1,4 +1,4 @@
-"""`python -m bench`: every speed figure, one measurement after the other; exit status 1 when one misses its target."""
+"""`python -m bench`: every speed figure, one after the other; exit status 1 when one misses its target."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.support.installation import ROOT, Installation, installed
 TARGET_SECONDS = 1.0
 POLL_SECONDS = 0.005
 REST_SECONDS = 8.0
-"""Between two jobs, so that the next one finds a warm standby child: importing torch takes a second or more."""
+"""Between two jobs, so that the next one finds a warm standby child: torch takes its time to import."""
 FILMS = ROOT / "samples" / "movielens-latest-small"
 RECORDING = {"name": "films", "kind": "interactions"}
 
