@@ -217,3 +217,17 @@ def test_full_rank_hides_what_came_before_and_sampling_hides_everything_met() ->
     assert met(mask_of(split, "validation")) == 4
     assert met(mask_of(split, "test")) == 5
     assert met(mask_of(split, "validation", negatives=9)) == 6
+
+
+@pytest.mark.parametrize("chunk", [1, 4_000_000])
+def test_sampling_through_the_scores_of_every_item_judges_the_drawn_ones(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.worker.evaluation.ranking.CELLS_AT_ONCE", chunk)
+    split = split_interactions(rows_of([12] * 40, repeats=0, seed=0), protocol="leave_one_out", seed=0)
+    scores = np.random.default_rng(3).random((40, 60)).astype(np.float32)
+    seen = mask_of(split, "test", negatives=20)
+    whole = evaluate_ranking(rows_scorer(scores), split.test, seen=seen, k=(5,), negatives=20, seed=8)
+    drawn = draw_candidates(split.test, seen=seen, negatives=20, seed=8)
+    assert whole.metrics == evaluate_candidates(cells_scorer(scores), drawn, k=(5,)).metrics
+    assert whole.metrics["hr@5"] == pytest.approx(5 / 21, abs=0.2)

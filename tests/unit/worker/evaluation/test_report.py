@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,18 @@ def test_sampled_figures_are_labelled() -> None:
     )
     assert report["protocol"]["ranked"] == "sampled, 99 negatives"
     assert any(text.startswith("Sampled, 99 negatives: not comparable") for text in report["caveats"])
+
+
+def test_a_set_without_timestamps_is_told() -> None:
+    rows = replace(rows_of([20] * 30, repeats=0, seed=0), times=None)
+    split = split_interactions(rows, protocol="leave_one_out", seed=0)
+    report = ranking_report(
+        [Candidate("mf", "net", oracle(split, 1.0))], split=split, evaluation=RankingEvaluation(), seed=0
+    )
+    assert report["protocol"]["ordered_by"] == "file order"
+    assert report["protocol"]["later_share"] is None
+    assert any(text.startswith("The data set has no timestamps") for text in report["caveats"])
+    assert not any("happened after the test event" in text for text in report["caveats"])
 
 
 def test_ties_that_matter_are_told() -> None:

@@ -82,3 +82,12 @@ def test_a_net_alone_has_beaten_nobody() -> None:
 def test_without_a_value_for_the_net_nobody_wins() -> None:
     found = verdict(scored("ease", 0.5), metric="auroc")
     assert found == Verdict(None, "Nobody won: the test part gives the net no AUROC.")
+
+
+def test_a_difference_without_an_interval_decides_nothing() -> None:
+    nowhere = np.full(1000, np.nan)
+    found = verdict(scored("mlp", 0.9, noise=nowhere), scored("boosted_trees", 0.5), metric="auroc")
+    assert found.winner is None
+    assert found.sentence.endswith(
+        "mlp minus boosted trees is +0.4000, and too few resamples define it for an interval."
+    )
