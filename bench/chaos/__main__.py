@@ -32,11 +32,10 @@ DRAIN_SECONDS = 600.0
 Spec = dict[str, Any]
 
 
-def wait_until_drained(stack: Stack, database: Database, *, within_seconds: float) -> bool:
+def wait_until_drained(database: Database, *, within_seconds: float) -> bool:
     """Wait until no job is queued or running; tell whether that came about."""
     give_up = time.monotonic() + within_seconds
     while time.monotonic() < give_up:
-        stack.revive()
         try:
             with database.begin() as cx:
                 if all(one.status not in ("queued", "running") for one in count_jobs(cx)):
@@ -69,7 +68,7 @@ class Experiment:
         began = time.monotonic()
         jobs = self._storm(faults, dice, work)
         stormed = time.monotonic() - began
-        wait_until_drained(self.stack, database, within_seconds=DRAIN_SECONDS)
+        wait_until_drained(database, within_seconds=DRAIN_SECONDS)
         drained = time.monotonic() - began - stormed
         verdict = judge(database, left, jobs)
         database.dispose()
@@ -87,7 +86,7 @@ class Experiment:
     def _undisturbed(self, database: Database, wanted: list[Spec]) -> dict[str, Remains]:
         """Train every spec once and return what each left, by model."""
         ids = {str(spec["model"]): self.client.train(spec, key=f"calm-{spec['model']}") for spec in wanted}
-        if not wait_until_drained(self.stack, database, within_seconds=DRAIN_SECONDS):
+        if not wait_until_drained(database, within_seconds=DRAIN_SECONDS):
             raise TimeoutError("the undisturbed jobs did not end")
         with database.begin() as cx:
             return {model: remains_of(cx, UUID(one.removeprefix("job_"))) for model, one in ids.items()}
@@ -101,7 +100,6 @@ class Experiment:
         while asked or sum(faults.done.values()) < self.faults_wanted:
             name = faults.strike()
             print(f"{sum(faults.done.values()):4d}  {name}", flush=True)
-            self.stack.revive()
             for _ in range(min(len(asked), dice.choice((0, 0, 1, 2)))):
                 key, spec = asked.pop()
                 jobs.setdefault(str(spec["model"]), []).append(self.client.train(spec, key=key))

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from shared.specs.ids import new_uuid
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 3.0
+REVIVE_SECONDS = 0.3
 WORKERS = ("worker-1", "worker-2")
 SETTINGS = {
     "GRADUS_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -112,6 +114,8 @@ class Stack:
         self.port, *self._ports = free_ports(4)
         self._secret = secrets.token_hex(32)
         self.key = ""
+        self._over = threading.Event()
+        self._manager = threading.Thread(target=self._revive, name="process-manager", daemon=True)
 
     @property
     def address(self) -> str:
@@ -135,12 +139,14 @@ class Stack:
             log = self.folder / f"{name}.log"
             self.parts[name] = Part(name, module, self._environment(name), log, cores)
             self.parts[name].start()
+        self._manager.start()
 
-    def revive(self) -> None:
+    def _revive(self) -> None:
         """Start again whatever has ended, as a process manager would."""
-        for part in self.parts.values():
-            if not part.running():
-                part.start()
+        while not self._over.wait(REVIVE_SECONDS):
+            for part in self.parts.values():
+                if not part.running():
+                    part.start()
 
     def crash_postgres(self) -> None:
         """Cut Postgres off in the middle (no checkpoint, no goodbye) and start it again."""
@@ -159,6 +165,9 @@ class Stack:
 
     def stop(self) -> None:
         """End everything that was started here."""
+        self._over.set()
+        if self._manager.is_alive():
+            self._manager.join()
         for part in self.parts.values():
             part.send(signal.SIGCONT)
             part.send(signal.SIGTERM)
