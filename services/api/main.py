@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import Scope
 
 from services.api import metrics
@@ -109,6 +110,11 @@ def waits_for_database(scope: Scope) -> bool:
     return path != "/livez" and not path.endswith("/stream")
 
 
+def operation_id(route: APIRoute) -> str:
+    """Return the name of an operation for generated clients: its resource and what it does."""
+    return f"{route.tags[0]}_{route.name}".replace(" ", "_") if route.tags else route.name
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Return the gateway of these settings, not started."""
     app = FastAPI(
@@ -118,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         responses=PROBLEM_RESPONSES,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
