@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import uvicorn
 
 from services.api.main import create_app
+from services.api.streams import CurveStreams
 from shared.errors import Unavailable
 from shared.logs import configure_logs
 from shared.settings import settings
+
+
+class Server(uvicorn.Server):
+    """A server whose end begins with the streams, which would otherwise hold it to its grace."""
+
+    def __init__(self, config: uvicorn.Config, *, streams: CurveStreams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._streams.close()
+        super().handle_exit(sig, frame)
 
 
 def main() -> int:
@@ -20,19 +36,26 @@ def main() -> int:
     except (Unavailable, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    uvicorn.run(
-        app,
-        host=settings().host,
-        port=settings().port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    server = Server(
+        uvicorn.Config(
+            app,
+            host=settings().host,
+            port=settings().port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        ),
+        streams=app.state.services.streams,
     )
-    return 0
+    # The server raises the signals it took once more when it has ended, which is then no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run()
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

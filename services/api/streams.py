@@ -87,6 +87,7 @@ class CurveStreams:
         self._watches: dict[UUID, Watch] = {}
         self._limiter: anyio.CapacityLimiter | None = None
         self._clients = 0
+        self._closing = False
 
     @property
     def clients(self) -> int:
@@ -97,6 +98,10 @@ class CurveStreams:
     def watched(self) -> int:
         """Return how many jobs are watched."""
         return len(self._watches)
+
+    def close(self) -> None:
+        """Ask every client to come back, elsewhere; safe to call from a signal handler."""
+        self._closing = True
 
     async def open(self, job_id: UUID, *, after: int) -> AsyncIterator[bytes]:
         """Return the stream of a job's events behind point `after` (-1: all).
@@ -122,7 +127,7 @@ class CurveStreams:
         self._enter(job_id, watch)
         until = time.monotonic() + LIFE_SECONDS
         try:
-            while time.monotonic() < until:
+            while time.monotonic() < until and not self._closing:
                 changed, row = watch.changed, watch.row
                 ended = row.status in TERMINAL
                 if not ended:
@@ -144,6 +149,8 @@ class CurveStreams:
             try:
                 page = await self._page(watch, place)
             except Unavailable:
+                if self._closing:
+                    return
                 watch.pages.clear()
                 yield b": waiting for the database\n\n"
                 await asyncio.sleep(1.0)
@@ -197,6 +204,9 @@ class CurveStreams:
     async def _keep_watching(self, job_id: UUID, watch: Watch) -> None:
         while watch.row.status not in TERMINAL:
             await asyncio.sleep(POLL_SECONDS)
+            if self._closing:
+                watch.changed.set()
+                return
             with suppress(Unavailable):
                 watch.note(await self._in_thread(lambda: self._row(job_id)))
 

@@ -187,6 +187,7 @@ def test_no_error_repeats_what_was_sent(client: httpx.Client, document: dict[str
 
 
 def test_every_problem_that_comes_is_declared(client: httpx.Client, document: dict[str, Any]) -> None:
+    request: dict[str, Any]
     for method, path, operation in operations(document):
         for request in ({}, {"json": []}, {"headers": {"Accept": "text/none"}}, {"params": {"limit": "x"}}):
             status = str(client.request(method, filled(path), **request).status_code)
