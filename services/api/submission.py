@@ -76,7 +76,7 @@ class Submission:
             self._created(inserted.row)
         return inserted.row
 
-    def submit_dataset(self, dataset_id: UUID, upload: Upload, asked: Asked) -> datasets.DatasetRow:
+    def submit_dataset(self, dataset_id: UUID, asked: Asked, upload: Upload) -> datasets.DatasetRow:
         """Commit an uploaded data set with the job that reads it, and send its message.
 
         When the same request came before, its data set is returned and the files just uploaded are deleted.

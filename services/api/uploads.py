@@ -58,6 +58,15 @@ class Upload:
         return hashlib.sha256(listed.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an upload goes, and how large it may be."""
+
+    storage: Storage
+    folder: str
+    max_bytes: int
+
+
 def _refuse(code: str, message: str, *loc: str | int) -> Refused:
     return Refused(f"the upload cannot be read: {message}", code=code, findings=[Finding(loc, message)])
 
@@ -90,10 +99,10 @@ class _OpenFile:
 
 
 class Receiver:
-    """Writes the parts of one multipart body under `folder`, chunk by chunk."""
+    """Writes the parts of one multipart body to their destination, chunk by chunk."""
 
-    def __init__(self, storage: Storage, *, folder: str, boundary: bytes, max_bytes: int) -> None:
-        self._storage, self._folder, self._max_bytes = storage, folder, max_bytes
+    def __init__(self, to: Destination, *, boundary: bytes) -> None:
+        self._storage, self._folder, self._max_bytes = to.storage, to.folder, to.max_bytes
         self._received = 0
         self._header_name = self._header_value = b""
         self._headers: dict[bytes, bytes] = {}
@@ -206,14 +215,12 @@ def boundary_of(request: Request) -> bytes:
     return boundary
 
 
-async def receive_upload(
-    request: Request, storage: Storage, *, folder: str, max_bytes: int, keep: Callable[[Upload], T]
-) -> T:
-    """Stream a request's parts into `folder`, hand the upload to `keep`, and return what it returns.
+async def receive_upload(request: Request, to: Destination, *, keep: Callable[[Upload], T]) -> T:
+    """Stream a request's parts to their folder, hand the upload to `keep`, and return what it returns.
 
     When anything fails, `keep` included, the folder is deleted.
     """
-    receiver = Receiver(storage, folder=folder, boundary=boundary_of(request), max_bytes=max_bytes)
+    receiver = Receiver(to, boundary=boundary_of(request))
     try:
         await _feed_all(receiver, request)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from services.api.auth import GuardedRoute, needs
 from services.api.dependencies import AskedBy, Limit, Parts, cursor
 from services.api.presenting import dataset_answer
 from services.api.schemas import DatasetAnswer, Page, SampleAnswer
-from services.api.uploads import receive_upload
+from services.api.uploads import Destination, receive_upload
 from shared.db.datasets import get_dataset, list_datasets
 from shared.specs.dataset import DatasetSpec
 from shared.specs.ids import new_uuid, parse_id
@@ -43,14 +44,9 @@ UPLOAD_BODY: dict[str, Any] = {
 @router.post("", status_code=202, dependencies=[needs("data")], openapi_extra=UPLOAD_BODY)
 async def upload_dataset(request: Request, parts: Parts, asked: AskedBy, response: Response) -> DatasetAnswer:
     """Upload files and a part `spec` (JSON), in any order; they go to storage, and a worker reads them."""
-    new_id, submission = new_uuid(), parts.submission
-    row = await receive_upload(
-        request,
-        parts.storage,
-        folder=upload_folder(new_id),
-        max_bytes=parts.settings.upload_max_bytes,
-        keep=lambda upload: submission.submit_dataset(new_id, upload, asked),
-    )
+    new_id = new_uuid()
+    to = Destination(parts.storage, upload_folder(new_id), parts.settings.upload_max_bytes)
+    row = await receive_upload(request, to, keep=partial(parts.submission.submit_dataset, new_id, asked))
     answer = dataset_answer(row)
     response.headers["Location"] = f"{router.prefix}/{answer.id}"
     return answer

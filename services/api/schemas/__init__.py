@@ -1,0 +1,75 @@
+"""What the gateway answers, and the smaller things it is told, as the OpenAPI document shows them."""
+
+from services.api.schemas.answer import (
+    Answer,
+    Listing,
+    Page,
+)
+from services.api.schemas.datasets import (
+    ColumnAnswer,
+    DatasetAnswer,
+    FileAnswer,
+    ReadingErrorAnswer,
+    SampleAnswer,
+)
+from services.api.schemas.jobs import (
+    CheckpointAnswer,
+    CurveAnswer,
+    ErrorAnswer,
+    EvaluationAnswer,
+    EventAnswer,
+    JobAnswer,
+    JobState,
+    JobSummary,
+    PlanAnswer,
+    ScheduleEntry,
+    WarningAnswer,
+)
+from services.api.schemas.models import (
+    AliasAnswer,
+    AliasChangeAnswer,
+    AliasRequest,
+    ModelAnswer,
+    VersionAnswer,
+)
+from services.api.schemas.operations import (
+    KeyAnswer,
+    KeyRequest,
+    LiveAnswer,
+    NewKeyAnswer,
+    ReadyAnswer,
+    WorkerAnswer,
+)
+
+__all__ = [
+    "AliasAnswer",
+    "AliasChangeAnswer",
+    "AliasRequest",
+    "Answer",
+    "CheckpointAnswer",
+    "ColumnAnswer",
+    "CurveAnswer",
+    "DatasetAnswer",
+    "ErrorAnswer",
+    "EvaluationAnswer",
+    "EventAnswer",
+    "FileAnswer",
+    "JobAnswer",
+    "JobState",
+    "JobSummary",
+    "KeyAnswer",
+    "KeyRequest",
+    "Listing",
+    "LiveAnswer",
+    "ModelAnswer",
+    "NewKeyAnswer",
+    "Page",
+    "PlanAnswer",
+    "ReadingErrorAnswer",
+    "ReadyAnswer",
+    "SampleAnswer",
+    "ScheduleEntry",
+    "VersionAnswer",
+    "WarningAnswer",
+    "WorkerAnswer",
+]

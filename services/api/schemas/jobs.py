@@ -1,0 +1,135 @@
+"""What the gateway says of training jobs, their curves and their schedules."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from services.api.schemas.answer import Answer, Time
+
+ShownStatus = Literal[
+    "queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"
+]
+
+
+class ErrorAnswer(Answer):
+    """Why a job failed."""
+
+    code: str
+    message: str | None
+
+
+class WarningAnswer(Answer):
+    """Something allowed and probably not meant."""
+
+    code: str
+    message: str
+    loc: list[str | int]
+
+
+class JobState(Answer):
+    """How far a job is."""
+
+    status: ShownStatus
+    step: int
+    total_steps: int
+    epoch: int
+    progress: float
+    eta_seconds: float | None
+    samples_per_second: float | None
+    attempt: int
+    metrics: dict[str, Any] | None
+    best: dict[str, Any] | None
+    error: ErrorAnswer | None
+    model_version: int | None
+
+
+class JobSummary(JobState):
+    """One training job."""
+
+    id: str
+    kind: str
+    model: str | None
+    dataset: str | None
+    dataset_version: int | None
+    steps_per_epoch: int
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    cancel_requested_at: Time | None
+    pause_requested_at: Time | None
+    spec: dict[str, Any]
+
+
+class JobAnswer(JobSummary):
+    """One training job with its schedule in whole steps."""
+
+    resolved_schedule: dict[str, Any] | None
+    warnings: list[WarningAnswer]
+
+
+class EventAnswer(Answer):
+    """One transition of a job, and why it happened."""
+
+    seq: int
+    at: Time
+    from_status: str | None
+    to_status: str
+    cause: str
+    detail: dict[str, Any]
+
+
+class CheckpointAnswer(Answer):
+    """One checkpoint: everything needed to go on from its step."""
+
+    id: str
+    step: int
+    metrics: dict[str, Any] | None
+    size_bytes: int
+    sha256: str
+    last: bool
+    best: bool
+    created_at: Time
+
+
+class EvaluationAnswer(Answer):
+    """The metrics of a net after `step` updates."""
+
+    step: int
+    epoch: int
+    metrics: dict[str, Any]
+
+
+class PlanAnswer(Answer):
+    """The planned rate over the whole job, with every corner."""
+
+    steps: list[int]
+    lr: list[float]
+
+
+class CurveAnswer(Answer):
+    """A curve by columns of one length; point t is the update after t completed ones; null is no number."""
+
+    job: str
+    steps: list[int]
+    lr: list[float]
+    loss: list[float | None]
+    grad_norm: list[float | None]
+    momentum: list[float | None]
+    planned_lr: list[float | None]
+    plan: PlanAnswer
+    evaluations: list[EvaluationAnswer]
+
+
+class ScheduleEntry(Answer):
+    """One schedule of the catalogue; `example` is a whole schedule, `json_schema` that of the phase."""
+
+    name: str
+    kind: str
+    purpose: str
+    formula: str
+    latex: str
+    symbols: dict[str, str]
+    boundaries: list[tuple[str, str]]
+    sources: list[str]
+    example: dict[str, Any]
+    json_schema: dict[str, Any]
