@@ -18,7 +18,7 @@ from services.worker.tasks import build_app
 from services.worker.upkeep import Heart, Watchman
 from shared.db.engine import open_database
 from shared.db.heartbeats import Heartbeat
-from shared.errors import GradusError
+from shared.errors import GradusError, Unavailable
 from shared.logs import configure_logs, logger
 from shared.settings import Settings, settings
 
@@ -59,6 +59,8 @@ class Worker:
     """Everything of one worker process, started in order and stopped in the opposite one."""
 
     def __init__(self, chosen: Settings, *, script: Path = TRAINER) -> None:
+        if not chosen.broker_url:
+            raise Unavailable("no broker: set GRADUS_BROKER_URL, or start everything with make up")
         worker_id = new_worker_id()
         self._settings, self._registry = chosen, CollectorRegistry()
         metrics = WorkerMetrics(self._registry, worker_id=worker_id)

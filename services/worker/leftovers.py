@@ -8,8 +8,8 @@ from uuid import UUID
 
 from shared.storage import Storage
 
-GRACE_SECONDS = 3600.0
-"""An upload is written before its row; one this old without a row was given up."""
+GRACE_SECONDS = 24 * 3600.0
+"""An upload is written before its row, over a slow line for hours; one this old without a row was given up."""
 
 
 def age_seconds(dataset_id: UUID, *, now: float) -> float:
@@ -21,7 +21,7 @@ def delete_leftovers(storage: Storage, *, known: Mapping[UUID, str], now: float 
     """Delete folders whose data set is gone or needs them no more; return them.
 
     `known` are all data sets with their status, read after the files were listed would be too early:
-    a row appears after its files, so ids younger than an hour are left alone.
+    a row appears after its files, so ids younger than a day are left alone.
     """
     now = time.time() if now is None else now
     doomed = [

@@ -192,10 +192,11 @@ def test_without_any_broker_the_worker_asks_the_database(processes: Processes, t
     assert worker.wait(timeout=20) is not None
 
 
-def test_a_worker_without_a_database_says_so_and_ends(processes: Processes):
-    worker = processes.start(WORKER, GRADUS_DATABASE_URL="")
+@pytest.mark.parametrize("missing", ["GRADUS_DATABASE_URL", "GRADUS_BROKER_URL"])
+def test_a_worker_that_lacks_a_server_says_which_setting_and_ends(processes: Processes, missing: str):
+    worker = processes.start(WORKER, **{missing: ""})
     assert worker.wait(timeout=20) == 1
-    assert "GRADUS_DATABASE_URL" in processes.logs()
+    assert missing in processes.logs()
 
 
 def children_of(pid: int) -> list[int]:

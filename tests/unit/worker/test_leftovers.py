@@ -8,7 +8,7 @@ from shared.storage import Storage
 
 OLD = UUID("01890a5d-ac96-774b-bcce-b302099a8057")  # made at 1688000310.422 s (the RFC's layout)
 MADE = 0x01890A5DAC96 / 1000
-HOUR = 3600.0
+DAY = 24 * 3600.0
 
 
 @pytest.fixture
@@ -24,21 +24,21 @@ def test_the_age_of_an_id_is_in_its_first_48_bits():
 
 
 def test_a_set_being_read_keeps_its_files(storage: Storage):
-    assert delete_leftovers(storage, known={OLD: "reading"}, now=MADE + 9 * HOUR) == []
+    assert delete_leftovers(storage, known={OLD: "reading"}, now=MADE + 9 * DAY) == []
 
 
 def test_a_set_that_was_read_keeps_only_its_columns(storage: Storage):
-    assert delete_leftovers(storage, known={OLD: "ready"}, now=MADE + 9 * HOUR) == [f"uploads/{OLD}"]
+    assert delete_leftovers(storage, known={OLD: "ready"}, now=MADE + 9 * DAY) == [f"uploads/{OLD}"]
     assert storage.list("uploads") == []
     assert storage.list("datasets") == [f"datasets/{OLD}/v1/interactions.parquet"]
 
 
-def test_files_without_a_row_go_after_an_hour(storage: Storage):
-    assert delete_leftovers(storage, known={}, now=MADE + HOUR - 1) == []
-    assert delete_leftovers(storage, known={}, now=MADE + HOUR + 1) == [f"datasets/{OLD}", f"uploads/{OLD}"]
+def test_files_without_a_row_go_after_a_day(storage: Storage):
+    assert delete_leftovers(storage, known={}, now=MADE + DAY - 1) == []
+    assert delete_leftovers(storage, known={}, now=MADE + DAY + 1) == [f"datasets/{OLD}", f"uploads/{OLD}"]
 
 
 def test_folders_of_others_are_left_alone(storage: Storage):
     storage.save("uploads/readme/notes.txt", [b"mine"])
-    delete_leftovers(storage, known={}, now=MADE + 9 * HOUR)
+    delete_leftovers(storage, known={}, now=MADE + 9 * DAY)
     assert storage.list("uploads") == ["uploads/readme/notes.txt"]
