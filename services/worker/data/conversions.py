@@ -12,13 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.worker.data.findings import Mask
+from services.worker.data.profile import LONGEST_TEXT
 from services.worker.data.records import TYPE_KEY
 from services.worker.data.times import calendar, in_milliseconds, is_calendar, ticks, unit_of
 from services.worker.data.values import coded, is_text, numbers, without_missing
 from shared.specs.dataset import ColumnType
 
-LONGEST_TEXT = 1_000
-"""Characters of a category or an id; text may be longer."""
 _TIME = pa.timestamp("ms", "UTC")
 _ARROW: dict[ColumnType, pa.DataType] = {
     "number": pa.float64(),

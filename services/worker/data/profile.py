@@ -1,9 +1,10 @@
 """What a column of records is, told from its name and its values.
 
-In this order: a column without values is ignored; named like an id and (more than 50 different values or
-all different) it is an id; true/false is a category; at least nine tenths numbers, none with a leading zero,
-is a number (a category when named like an id); at least nine tenths ISO 8601 dates is a time; at most 50
-levels, or at most 1,000 and no more than half as many as values, is a category; all else is text.
+In this order: a column without values is ignored; one with a value of more than 1,000 characters is text;
+named like an id and (more than 50 different values or all different) it is an id; true/false is a category;
+at least nine tenths numbers, none with a leading zero, is a number (a category when named like an id); at
+least nine tenths ISO 8601 dates is a time; at most 50 levels, or at most 1,000 and no more than half as many
+as values, is a category; all else is text.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from shared.specs.dataset import ColumnType
 FEW_LEVELS = 50
 MANY_LEVELS = 1_000
 MOSTLY = 0.9
+LONGEST_TEXT = 1_000
+"""Characters of a category or an id; text may be longer."""
 LEVELS_COUNTED = 10_000
 """Beyond so many different values they are no longer told apart."""
 _ID_WORDS = frozenset(
@@ -65,6 +68,7 @@ class Profile:
         self._dates = 0
         self._truths = 0
         self._zeros = 0
+        self._longest = 0
         self._arrow: pa.DataType | None = None
 
     def add(self, column: pa.Array) -> None:
@@ -81,6 +85,7 @@ class Profile:
     def _add_texts(self, texts: pa.Array) -> None:
         self._present += len(texts) - texts.null_count
         self._levels.add(texts.dictionary_decode())
+        self._longest = max(self._longest, pc.max(pc.utf8_length(texts.dictionary)).as_py() or 0)
         values = texts.dictionary
         counts = np.bincount(texts.indices.drop_null().to_numpy(), minlength=len(values))
 
@@ -105,6 +110,8 @@ class Profile:
         """Return what the column is."""
         if self._present == 0:
             return "ignore"
+        if self._longest > LONGEST_TEXT:
+            return "text"
         if named_like_id(self._name) and self._varies():
             return "id"
         return self._by_arrow() if self._arrow is not None else self._by_text()

@@ -27,6 +27,7 @@ def inferred(name: str, *batches: Sequence[object]) -> str:
         ("smoker", ["True", "FALSE", "true"], "category"),
         ("zip", ["01234", "99999"], "category"),
         ("note", [f"a note of its own {n}" for n in range(60)], "text"),
+        ("letter", ["x" * 1001, "y"], "text"),
         ("icd", [f"I{n % 600}" for n in range(1200)], "category"),
         ("icd", [f"I{n}" for n in range(1200)], "text"),
         ("seen", ["2020-11-30", "2020-12-01T10:00:00Z", "?"], "time"),
