@@ -13,7 +13,8 @@ Id = Annotated[str, Field(min_length=1, max_length=512)] | Annotated[int, Field(
 """An outside id; a whole number is taken as its decimal text, which is how files give it."""
 Ids = Annotated[tuple[Id, ...], Field(max_length=10_000, strict=False)]
 Count = Annotated[int, Field(ge=1, le=1000)]
-MAX_REQUESTS = 1000
+MAX_REQUESTS = 256
+"""One thread predicts for all: a longer list would keep the others waiting."""
 
 
 class Body(BaseModel):
