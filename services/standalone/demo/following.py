@@ -46,10 +46,13 @@ def read_dataset(client: Client, dataset_id: str, *, stopping: threading.Event) 
     return answer
 
 
-def follow_training(client: Client, job_id: str, *, display: Display, stopping: threading.Event) -> Json:
+def follow_training(
+    client: Client, job_id: str, *, monitor: str, display: Display, stopping: threading.Event
+) -> Json:
     """Show the stream of a training until the job has ended; return the job.
 
-    A stream that breaks off is taken up again after the last event that came.
+    A stream that breaks off is taken up again after the last event that came. Of an evaluation the metric
+    `monitor` is shown.
     """
     last_event_id = ""
     while True:
@@ -65,7 +68,7 @@ def follow_training(client: Client, job_id: str, *, display: Display, stopping: 
                 if stopping.is_set():
                     raise Interrupted("interrupted")
                 last_event_id = event.id or last_event_id
-                reading = after(reading, event)
+                reading = after(reading, event, monitor=monitor)
                 display.show(reading)
         except httpx.TransportError:
             pass
@@ -73,14 +76,14 @@ def follow_training(client: Client, job_id: str, *, display: Display, stopping: 
             raise Interrupted("interrupted")
 
 
-def after(reading: Reading, event: ServerEvent) -> Reading:
+def after(reading: Reading, event: ServerEvent, *, monitor: str) -> Reading:
     """Return the reading after an event."""
     content = event.content
     if event.name == "point":
         return replace(reading, step=int(content["step"]) + 1, lr=content["lr"], loss=content["loss"])
     if event.name == "evaluation":
-        shown = list(content["metrics"].items())[:1]
-        return replace(reading, metrics="  ".join(f"{name} {value:.3f}" for name, value in shown))
+        value = content["metrics"].get(monitor)
+        return reading if value is None else replace(reading, metrics=f"{monitor} {value:.3f}")
     if event.name == "status":
         return replace(reading, status=str(content["status"]))
     return reading

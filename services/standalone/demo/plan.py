@@ -32,6 +32,11 @@ class Plan:
         """Name of the model that is published."""
         return str(self.job["model"])
 
+    @property
+    def monitor(self) -> str:
+        """Name of the metric that decides when to stop."""
+        return str(self.job["early_stopping"]["monitor"])
+
     def upload_key(self) -> str:
         """Return an idempotency key that changes with the files and the way they are read."""
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files]
@@ -66,7 +71,7 @@ def films() -> Plan:
                     "max_lr": 0.005,
                     "shape": "hann",
                     "mode": "triangular",
-                    "step_size_up": "1ep",
+                    "step_size_up": "3ep",
                 },
             ],
         },

@@ -81,7 +81,9 @@ class Demo:
             )
         else:
             with display(self._console, each.title) as shown:
-                job = follow_training(self._client, job["id"], display=shown, stopping=self._stopping)
+                job = follow_training(
+                    self._client, job["id"], monitor=each.monitor, display=shown, stopping=self._stopping
+                )
         if job["status"] != "succeeded":
             error = job["error"] or {}
             raise DemoFailed(f"{each.title} is {job['status']}: {error.get('message') or error.get('code')}")

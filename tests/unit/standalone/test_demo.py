@@ -31,12 +31,14 @@ def test_events_are_read_from_their_lines() -> None:
 
 def test_a_point_moves_the_reading_to_the_updates_done() -> None:
     start = Reading("running", 0, 100)
-    moved = after(start, ServerEvent("point", "41", {"step": 41, "lr": 0.002, "loss": 0.5}))
+    moved = after(start, ServerEvent("point", "41", {"step": 41, "lr": 0.002, "loss": 0.5}), monitor="hr@10")
     assert (moved.step, moved.figures()) == (42, "loss 0.5000  lr 2.00e-03")
     judged = after(
-        moved, ServerEvent("evaluation", "41", {"step": 41, "metrics": {"ndcg@10": 0.25, "hr@10": 0.4}})
+        moved,
+        ServerEvent("evaluation", "41", {"step": 41, "metrics": {"ndcg@10": 0.25, "hr@10": 0.4}}),
+        monitor="hr@10",
     )
-    assert judged.figures() == "loss 0.5000  lr 2.00e-03  ndcg@10 0.250"
+    assert judged.figures() == "loss 0.5000  lr 2.00e-03  hr@10 0.400"
 
 
 def test_without_a_terminal_progress_is_a_line_at_every_tenth() -> None:
