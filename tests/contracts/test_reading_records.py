@@ -145,6 +145,14 @@ def test_reading_twice_gives_the_same(upload: Upload):
     assert upload.read("records") == upload.read("records")
 
 
+def test_what_a_killed_attempt_left_is_gone(upload: Upload, tmp_path: Path):
+    half = tmp_path / dataset_folder(DATASET, 1) / ".0123.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half a table")
+    upload.put({"a.csv": PATIENTS}).read("records")
+    assert not half.exists()
+
+
 def test_equal_content_in_other_batches_makes_the_same_file(
     upload: Upload, tmp_path_factory: pytest.TempPathFactory
 ):

@@ -27,6 +27,7 @@ def ingest(
     uploaded nor any canonical file of this version is left.
     """
     folder = dataset_folder(dataset_id, version)
+    storage.delete_tree(folder)  # what an attempt that was killed left half written
     try:
         return _read(storage, dataset_id, folder, spec, limits)
     except UnreadableFiles:
