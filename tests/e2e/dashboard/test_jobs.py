@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from shared.db.engine import Database
 from tests.e2e.dashboard.served import Served
-from tests.e2e.dashboard.world import EPOCH, loss_of, planned, start_job, status_of
+from tests.e2e.dashboard.world import EPOCH, loss_of, planned, publish_films, start_job, status_of
 
 pytestmark = pytest.mark.browser
 
@@ -172,3 +172,11 @@ def test_the_curve_can_be_saved_in_every_form(
         caught.value.save_as(saved)
         assert start in saved.read_bytes()[:200]
         assert caught.value.suggested_filename.endswith(f"-curve.{form.lower()}")
+
+
+def test_a_job_that_stopped_early_is_shown_as_done(signed_in: Page, database: Database):
+    trainer = publish_films(database, steps=EPOCH)
+    signed_in.reload()
+    row = signed_in.locator(f"tr[data-job='{trainer.id}']")
+    expect(row).to_contain_text("stopped early at step 20 of 200")
+    assert row.locator("progress").evaluate("bar => bar.value") == 1

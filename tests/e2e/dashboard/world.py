@@ -187,10 +187,10 @@ def diagnosis_report() -> dict[str, Any]:
     return classification_report(candidates, labels_N=labels, parts=parts, split=split, seed=0)
 
 
-def publish_films(database: Database) -> Trainer:
+def publish_films(database: Database, *, steps: int = TOTAL) -> Trainer:
     """Leave a finished recommender over the checkerboard: users `u0…`, items `i0…` called `Film 0…`."""
     trainer = start_job(database)
-    trainer.train_to(TOTAL)
+    trainer.train_to(steps)
     version = _version(trainer, task="recommend", package=packages.tiny_recommender(), card={"inputs": []})
     trainer.finish(_result(trainer, version, ranking_report()))
     return trainer

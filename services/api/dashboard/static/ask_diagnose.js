@@ -37,7 +37,9 @@ export class DiagnoseForm {
     const record = {};
     for (const { input, element } of this.fields) {
       const text = element.value.trim();
-      if (text === '') record[input.name] = null;
+      // An untouched field means the reference itself, not its rounded text.
+      if (text === referenceText(input)) record[input.name] = input.reference;
+      else if (text === '') record[input.name] = null;
       else record[input.name] = input.kind === 'number' ? Number(text) : text;
     }
     return record;
@@ -63,7 +65,9 @@ function fieldOf(input) {
 }
 
 function referenceText(input) {
-  return input.reference === null || input.reference === undefined ? '' : String(input.reference);
+  const { reference } = input;
+  if (reference === null || reference === undefined) return '';
+  return input.kind === 'number' ? String(Number(reference.toPrecision(6))) : reference;
 }
 
 function hintOf(input) {

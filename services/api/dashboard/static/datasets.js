@@ -61,7 +61,7 @@ function errorTable(errors) {
 function columnTable(dataset, isOpen) {
   const rows = dataset.columns.map((column) => h('tr', {}, h('th', { scope: 'row' }, column.name), h('td', {}, column.type),
     h('td', { class: 'num' }, dataset.rows ? percent(column.missing / dataset.rows) : '–'), h('td', { class: 'num' }, integer(column.distinct)), h('td', {}, (column.levels ?? []).join(', '))));
-  return h('details', { open: isOpen }, h('summary', {}, 'Columns as read'), h('div', { class: 'scroll' }, h('table', {},
+  return h('details', { open: isOpen }, h('summary', {}, 'Columns as read'), h('div', { class: 'scroll' }, h('table', { class: 'dense' },
     h('thead', {}, h('tr', {}, ['Column', 'Type', 'Missing', 'Distinct', 'Levels'].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows))));
 }
 

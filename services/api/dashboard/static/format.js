@@ -86,7 +86,7 @@ export function shortId(id) {
 /** Return a metric's name as people write it. */
 export function metricName(name) {
   const [stem, at] = name.split('@');
-  const known = { hr: 'HR', ndcg: 'NDCG', mrr: 'MRR', recall: 'Recall', coverage: 'Coverage', auroc: 'AUROC', auprc: 'AUPRC', ece: 'ECE', brier: 'Brier', log_loss: 'Log loss', rmse: 'RMSE', mae: 'MAE', loss: 'Loss' };
+  const known = { hr: 'HR', ndcg: 'NDCG', mrr: 'MRR', map: 'MAP', precision: 'Precision', recall_min: 'Recall (min)', recall: 'Recall', coverage: 'Coverage', auroc: 'AUROC', auprc: 'AUPRC', ece: 'ECE', brier: 'Brier', log_loss: 'Log loss', rmse: 'RMSE', mae: 'MAE', loss: 'Loss' };
   const shown = known[stem] ?? stem.replaceAll('_', ' ');
   return at ? `${shown}@${at}` : shown;
 }
@@ -98,7 +98,7 @@ export function lowerIsBetter(name) {
   return LOWER_IS_BETTER.has(name.split('@')[0]);
 }
 
-const ORDER = ['ndcg', 'auroc', 'hr', 'recall', 'mrr', 'auprc', 'rmse', 'brier', 'mae', 'log_loss', 'ece', 'coverage'];
+const ORDER = ['ndcg', 'auroc', 'hr', 'recall', 'mrr', 'auprc', 'rmse', 'brier', 'mae', 'log_loss', 'ece', 'coverage', 'map', 'precision', 'recall_min'];
 
 /** Return metric names, the telling ones first. */
 export function metricOrder(names) {

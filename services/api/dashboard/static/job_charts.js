@@ -6,6 +6,8 @@ import { freshId, h, put } from './dom.js';
 import { metricName, metricOrder } from './format.js';
 import { plainMetrics } from './job_parts.js';
 
+const SMOOTHING = 120;  // half-lives of the smoothed loss in the drawn part of the run
+
 export class JobCharts {
   #together = new Together();
   #metric = null;
@@ -50,7 +52,7 @@ export class JobCharts {
   #lossColumns() {
     const { steps, loss } = this.curve;
     const span = (steps[steps.length - 1] ?? 0) - (steps[0] ?? 0);
-    return [steps, loss, smooth(steps, loss, Math.max(1, span / 60))];
+    return [steps, loss, smooth(steps, loss, Math.max(1, span / SMOOTHING))];
   }
 
   #drawMetric() {

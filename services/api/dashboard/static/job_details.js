@@ -29,7 +29,7 @@ function eventItem(row) {
 }
 
 function causeText(row) {
-  const detail = Object.entries(row.detail ?? {}).filter(([, value]) => value !== null && typeof value !== 'object').map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`);
+  const detail = Object.entries(row.detail ?? {}).filter(([, value]) => value !== null && typeof value !== 'object').map(([name, value]) => `${name.replaceAll('_', ' ')}: ${value}`);
   return [row.cause.replaceAll('_', ' '), ...detail].join(' · ');
 }
 

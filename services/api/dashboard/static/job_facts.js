@@ -67,13 +67,13 @@ export class JobFacts {
     setText(cell.Epoch, `${integer(job.epoch)} / ${integer(job.spec?.epochs)}`);
     setText(cell['Samples/s'], integer(job.samples_per_second));
     setText(cell.Time, timeText(job));
-    this.#metric('Newest', headline(job));
-    this.#metric('Best', bestOf(job));
+    this.#metric('Newest', headline(job), job.status === 'succeeded' ? 'Test' : 'Newest');
+    this.#metric('Best', bestOf(job), 'Best validation');
     setText(cell.Attempt, integer(job.attempt));
   }
 
-  #metric(which, metric) {
-    setText(this.#labels[which], metric ? `${which} ${metricName(metric.name)}` : which);
+  #metric(which, metric, label) {
+    setText(this.#labels[which], metric ? `${label} ${metricName(metric.name)}` : label);
     setText(this.#cells[which], fixed(metric?.value));
   }
 

@@ -23,9 +23,10 @@ export function progressBar() {
   const left = h('span', { class: 'quiet' });
   const element = h('div', { class: 'progress' }, bar, h('div', { class: 'progress-text' }, share, left));
   const update = (job) => {
-    bar.value = progressOf(job);
+    // A job that stopped early is done, however few of its planned steps it made.
+    bar.value = job.status === 'succeeded' ? 1 : progressOf(job);
     setAttr(bar, 'data-tone', TONES[job.status]);
-    setText(share, percent(progressOf(job), 0));
+    setText(share, job.status === 'succeeded' ? 'done' : percent(progressOf(job), 0));
     setText(left, leftText(job));
   };
   return { element, update };
@@ -39,7 +40,8 @@ export function progressOf(job) {
 
 function leftText(job) {
   if (job.status === 'running' && Number.isFinite(job.eta_seconds)) return `${duration(job.eta_seconds)} left`;
-  return job.total_steps ? `step ${integer(job.step)} of ${integer(job.total_steps)}` : '';
+  const early = job.status === 'succeeded' && job.step < job.total_steps ? 'stopped early at ' : '';
+  return job.total_steps ? `${early}step ${integer(job.step)} of ${integer(job.total_steps)}` : '';
 }
 
 /** Return `{name, value}` of the metric that matters most in a job's newest evaluation, or null. */

@@ -7,6 +7,8 @@ import { fixed, integer, metricName, metricOrder, percent, signed } from './form
 import { LIVE } from './job_parts.js';
 import { code } from './notices.js';
 
+const PARTS = ['train', 'validation', 'test'];
+
 export class ReportPanel {
   summary = h('section', { class: 'card verdict', 'aria-label': 'Verdict' });
   element = h('div', { class: 'report' });
@@ -30,7 +32,7 @@ export class ReportPanel {
 
 function protocolList(report) {
   const { protocol = {}, intervals } = report;
-  const parts = protocol.parts ? Object.entries(protocol.parts).map(([name, rows]) => `${name} ${integer(rows)}`).join(', ') : null;
+  const parts = protocol.parts ? PARTS.filter((name) => name in protocol.parts).map((name) => `${name} ${integer(protocol.parts[name])}`).join(', ') : null;
   const rows = [['Split', [protocol.name, protocol.ranked, protocol.grouped_by ? `grouped by ${protocol.grouped_by}` : null].filter(Boolean).join('; ').replaceAll('_', ' ')],
     ['Rows', parts], ['Split hash', protocol.split_hash?.slice(0, 12)], ['Seed', protocol.seed],
     ['Intervals', intervals ? `${percent(intervals.level, 0)}, ${intervals.method}, ${integer(intervals.resamples)} resamples by ${intervals.unit}` : null]];
