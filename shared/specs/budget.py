@@ -66,6 +66,8 @@ def budget(spec: JobSpec, summary: DatasetSummary) -> Budget:
     """Return the steps of a job. Raises `Refused` when nothing would be left to train on."""
     rows = training_rows(spec.task, summary)
     if rows < 1:
-        raise Refused("the split leaves no training rows; wanted at least 1, came 0", code="empty_training_part")
+        raise Refused(
+            "the split leaves no training rows; wanted at least 1, came 0", code="empty_training_part"
+        )
     steps = -(-rows // spec.batch_size)
     return Budget(training_rows=rows, steps_per_epoch=steps, total_steps=steps * spec.epochs)

@@ -22,7 +22,7 @@ class DatasetSpec(Spec):
     name: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[\w .()+:-]+$")]
     kind: Literal["interactions", "records"]
     format: Literal["auto", "csv", "parquet", "movielens"] = "auto"
-    columns: dict[Role, Role] = {}
+    columns: dict[Role, Role] = Field(default_factory=dict)
 
 
 class ReadingError(Spec):
@@ -55,7 +55,7 @@ class DatasetSummary(Spec):
     columns: Annotated[tuple[ColumnSummary, ...], Field(strict=False)]
     users: int | None = None
     items: int | None = None
-    history_histogram: dict[str, int] = {}
+    history_histogram: dict[str, int] = Field(default_factory=dict)
     """Interactions only: number of users by how many distinct items they met, e.g. {"20": 31}."""
     duplicates: int = 0
     """Interactions only: rows whose (user, item) stands in an earlier row."""

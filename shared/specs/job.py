@@ -17,17 +17,21 @@ Names = Annotated[tuple[ColumnName, ...], Field(max_length=5000, strict=False)]
 
 
 class RankingEvaluation(Spec):
-    """How a recommender is judged; sampled and full-rank figures are never comparable (Krichene & Rendle 2020)."""
+    """How a recommender is judged; sampled and full-rank figures never compare (Krichene & Rendle 2020)."""
 
     protocol: Literal["leave_one_out", "random_per_user"] = "leave_one_out"
     negatives: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Sampled negatives beside each positive; none means every item is ranked."""
-    k: Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=8, strict=False)] = (10,)
+    k: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=1, max_length=8, strict=False)
+    ] = (10,)
 
     @model_validator(mode="after")
     def _sampled_only_for_one_target(self) -> Self:
         if self.protocol == "random_per_user" and self.negatives is not None:
-            raise ValueError("negatives go with leave_one_out; random_per_user ranks every item: leave negatives out")
+            raise ValueError(
+                "negatives go with leave_one_out; random_per_user ranks every item: leave negatives out"
+            )
         return self
 
 
@@ -131,7 +135,7 @@ class JobSpec(Spec):
     optimizer: OptimizerParams = AdamWParams(name="adamw")
     schedule: ScheduleSpec
     batch_size: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
-    """Training rows a step: positives of a recommender (its negatives come on top), records of a diagnosis."""
+    """Training rows a step: positives of a recommender (negatives come on top), records of a diagnosis."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Literal["float32", "bf16"] = "float32"
@@ -149,5 +153,7 @@ class JobSpec(Spec):
     def _net_fits_task(self) -> Self:
         wanted = NETS_OF_TASK[self.task.name]
         if self.net.name not in wanted:
-            raise ValueError(f"task {self.task.name} trains one of {', '.join(wanted)}; net came as {self.net.name}")
+            raise ValueError(
+                f"task {self.task.name} trains one of {', '.join(wanted)}; net came as {self.net.name}"
+            )
         return self
