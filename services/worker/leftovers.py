@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.storage import Storage
 
 GRACE_SECONDS = 24 * 3600.0
-"""An upload is written before its row, over a slow line for hours; one this old without a row was given up."""
+"""An upload is written before its row, over a slow line for hours; this old without one, it was given up."""
 
 
 def age_seconds(dataset_id: UUID, *, now: float) -> float:
