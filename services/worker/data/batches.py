@@ -18,12 +18,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from services.worker.data.met import Met
 from shared.errors import Conflict, Refused
 
 BLOCK_SAMPLES = 1 << 18
 """Samples drawn at once: enough to make a call's fixed cost vanish, few enough to stay in the cache."""
-BITMAP_CELLS = 1 << 32
-"""Largest users × items held as one bit each (512 MiB); beyond, pairs are found by binary search."""
 ROUNDS = 64
 """Redraws before the few stubborn rows are drawn from their complement instead."""
 
@@ -149,7 +148,8 @@ class PairBatches(_Blocks):
         self._items_R = torch.as_tensor(pairs.items, dtype=torch.int64).to(device)
         self._ratings_R = None if pairs.ratings is None else torch.as_tensor(pairs.ratings).float().to(device)
         self._n_items = pairs.n_items
-        self._met = _Met(self._users_R, self._items_R, n_users=pairs.n_users, n_items=pairs.n_items)
+        known = self._users_R * pairs.n_items + self._items_R
+        self._met = Met(known, n_users=pairs.n_users, n_items=pairs.n_items, device=device)
         if self._negatives:
             self._met.check_negatives_exist()
 
@@ -168,62 +168,22 @@ class PairBatches(_Blocks):
 
     def _draw(self, users_R: Tensor, generator: torch.Generator) -> Tensor:
         """Return negatives, flat: drawn for every row at once, then again where the user met the item."""
-        users = users_R.repeat_interleave(self._negatives)
-        items = self._uniform(len(users), generator)
-        met = self._met.contains(users, items).nonzero().squeeze(1)
+        first_pair = (users_R * self._n_items).repeat_interleave(self._negatives)
+        items = self._uniform(len(first_pair), generator)
+        met = self._met.contains(first_pair + items).nonzero().squeeze(1)
         for _ in range(ROUNDS):
             if not len(met):
                 return items
             again = self._uniform(len(met), generator)
             items[met] = again
-            met = met[self._met.contains(users[met], again)]
+            met = met[self._met.contains(first_pair[met] + again)]
         for at in met.tolist():
-            items[at] = self._met.draw_from_complement(int(users[at]), generator)
+            user = int(first_pair[at]) // self._n_items
+            items[at] = self._met.draw_from_complement(user, generator)
         return items
 
     def _uniform(self, count: int, generator: torch.Generator) -> Tensor:
         return torch.randint(0, self._n_items, (count,), generator=generator).to(self._device)
-
-
-class _Met:
-    """Which items each user met in training: a bit for each pair, or sorted pairs where those are many."""
-
-    def __init__(self, users_R: Tensor, items_R: Tensor, *, n_users: int, n_items: int) -> None:
-        self._n_items = n_items
-        self._pairs = torch.unique(users_R * n_items + items_R)
-        self._users = n_users
-        cells = n_users * n_items
-        self._bits: Tensor | None = None
-        if cells <= BITMAP_CELLS:
-            bit = torch.bitwise_left_shift(torch.ones_like(self._pairs), self._pairs & 7).to(torch.uint8)
-            self._bits = torch.zeros(cells // 8 + 1, dtype=torch.uint8, device=users_R.device)
-            self._bits.scatter_add_(0, self._pairs >> 3, bit)
-
-    def check_negatives_exist(self) -> None:
-        """Raise `Refused` when a user met every item, since nothing is left to draw."""
-        met = torch.bincount(self._pairs // self._n_items, minlength=1)
-        full = int((met >= self._n_items).sum())
-        if full:
-            message = f"{full} users met every one of the {self._n_items} items, so they have no negatives"
-            raise Refused(f"{message}; wanted at least one item unmet by each user", code="no_negatives")
-
-    def contains(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return, for each (user, item), whether they met."""
-        pairs = users * self._n_items + items
-        if self._bits is not None:
-            byte = self._bits.index_select(0, pairs >> 3)
-            return ((byte >> (pairs & 7).to(torch.uint8)) & 1).bool()
-        at = torch.searchsorted(self._pairs, pairs).clamp_(max=len(self._pairs) - 1)
-        return torch.eq(self._pairs.index_select(0, at), pairs)
-
-    def draw_from_complement(self, user: int, generator: torch.Generator) -> int:
-        """Return one of the items a user did not meet, uniformly; slow, and for very full rows only."""
-        low, high = user * self._n_items, (user + 1) * self._n_items
-        of_user = self._pairs[(self._pairs >= low) & (self._pairs < high)] - low
-        free = torch.ones(self._n_items, dtype=torch.bool)
-        free[of_user.cpu()] = False
-        unmet = free.nonzero().squeeze(1)
-        return int(unmet[torch.randint(0, len(unmet), (1,), generator=generator)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from services.worker.data import batches as module
+from services.worker.data import met
 from services.worker.data.batches import Batch, EncodedRecords, EpochPlan, PairBatches, Pairs, RecordBatches
 from shared.errors import Conflict, Refused
 
@@ -77,14 +78,14 @@ def test_negatives_are_uniform_over_the_items_not_met():
 
 def test_sorted_pairs_find_what_the_bitmap_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     by_bits = epoch_of(pair_batches(some_pairs()), range(8))
-    monkeypatch.setattr(module, "BITMAP_CELLS", 0)
+    monkeypatch.setattr(met, "BITMAP_CELLS", 0)
     assert epoch_of(pair_batches(some_pairs()), range(8)) == by_bits
 
 
 def test_a_user_with_one_item_left_is_drawn_from_the_complement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROUNDS", 1)
-    met = np.array([i for i in range(1000) if i != 421])
-    batches = pair_batches(Pairs(np.zeros(999, dtype=np.int32), met, None, 1, 1000))
+    others = np.array([i for i in range(1000) if i != 421])
+    batches = pair_batches(Pairs(np.zeros(999, dtype=np.int32), others, None, 1, 1000))
     _, negatives = epoch_of(batches, range(2))
     assert {item for _, item in negatives} == {421}
 
