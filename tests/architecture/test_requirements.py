@@ -16,8 +16,10 @@ TREES = {
     "api": ("services/api", "shared", "migrations"),
     "worker": ("services/worker", "shared"),
     "standalone": ("services", "shared", "migrations", "deploy"),
-    "dev": ("services", "shared", "migrations", "deploy", "tests"),
+    "dev": ("services", "shared", "migrations", "deploy", "tests", "bench", "samples"),
 }
+ELSEWHERE = {"recbole"}
+"""Peers that a measurement runs in an environment of their own."""
 OURS = {"services", "shared", "migrations", "tests", "bench", "samples", "deploy"}
 LOCKS = sorted(FOLDER.glob("*.txt"))
 
@@ -47,7 +49,7 @@ def imported(*folders: str) -> set[str]:
                     names |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                     names.add(node.module.split(".")[0])
-    return names - set(sys.stdlib_module_names) - OURS
+    return names - set(sys.stdlib_module_names) - OURS - ELSEWHERE
 
 
 def pins(lock: Path) -> dict[str, str]:
