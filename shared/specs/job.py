@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from shared.catalog import NETS_OF_TASK, AnyNet
 from shared.schedules import ScheduleSpec
@@ -149,11 +149,11 @@ class JobSpec(Spec):
     def _one_phase_needs_no_list(cls, value: object) -> object:
         return ScheduleSpec.from_shorthand(value)
 
-    @model_validator(mode="after")
-    def _net_fits_task(self) -> Self:
-        wanted = NETS_OF_TASK[self.task.name]
-        if self.net.name not in wanted:
-            raise ValueError(
-                f"task {self.task.name} trains one of {', '.join(wanted)}; net came as {self.net.name}"
-            )
-        return self
+    @field_validator("net")
+    @classmethod
+    def _net_fits_task(cls, net: AnyNet, info: ValidationInfo) -> AnyNet:
+        task = info.data.get("task")
+        wanted = NETS_OF_TASK[task.name] if task is not None else (net.name,)
+        if net.name not in wanted:
+            raise ValueError(f"task {task.name} trains one of {', '.join(wanted)}; net came as {net.name}")
+        return net
