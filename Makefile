@@ -15,7 +15,8 @@ AGAIN ?=
 
 # Tests and measurements start servers of their own: settings of an installation must not reach them.
 ALONE := env -u GRADUS_HOME -u GRADUS_HOST -u GRADUS_PORT -u GRADUS_DATABASE_URL -u GRADUS_BROKER_URL \
-	-u GRADUS_STORAGE_URL -u GRADUS_SECRET_KEY OMP_NUM_THREADS=1
+	-u GRADUS_STORAGE_URL -u GRADUS_SECRET_KEY
+TEST := $(ALONE) OMP_NUM_THREADS=1 $(RUN) -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check format lock bench accuracy chaos samples clean
@@ -47,14 +48,14 @@ up: setup  ## start everything and serve until Ctrl-C
 	@exec $(RUN) -m services.standalone up
 
 test: $(VENV)/dev.stamp  ## run the tests
-	$(ALONE) $(RUN) -m pytest
+	$(TEST)
 
 check: $(VENV)/dev.stamp  ## lint, format, types, import contracts, architecture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(ALONE) $(RUN) -m pytest tests/architecture
+	$(TEST) tests/architecture
 
 format: $(VENV)/dev.stamp  ## rewrite the sources in the house's format
 	$(BIN)/ruff check --fix-only .
