@@ -153,7 +153,7 @@ class JobSpec(Spec):
     @classmethod
     def _net_fits_task(cls, net: AnyNet, info: ValidationInfo) -> AnyNet:
         task = info.data.get("task")
-        wanted = NETS_OF_TASK[task.name] if task is not None else (net.name,)
-        if net.name not in wanted:
-            raise ValueError(f"task {task.name} trains one of {', '.join(wanted)}; net came as {net.name}")
+        if task is not None and net.name not in NETS_OF_TASK[task.name]:
+            wanted = ", ".join(NETS_OF_TASK[task.name])
+            raise ValueError(f"task {task.name} trains one of {wanted}; net came as {net.name}")
         return net
