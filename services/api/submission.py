@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -130,14 +130,17 @@ class Submission:
             publish,
         )  # Celery costs memory that a gateway which only predicts need not pay
 
+        self._note(jobs.mark_published, job_id)
         if not publish(job_id):
             _log.warning("publish_failed", job_id=str(job_id))
-            return
+            self._note(jobs.unmark_published, job_id)
+
+    def _note(self, note: Callable[..., None], job_id: UUID) -> None:
         try:
             with self.database.begin() as cx:
-                jobs.mark_published(cx, job_ids=[job_id])
+                note(cx, job_ids=[job_id])
         except Unavailable:
-            _log.warning("mark_published_failed", job_id=str(job_id))
+            _log.warning("publication_not_noted", job_id=str(job_id))
 
     def _training(
         self, spec: JobSpec, admission: Admission, row: datasets.DatasetRow, asked: Asked

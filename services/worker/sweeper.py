@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from itertools import takewhile
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
@@ -20,7 +21,7 @@ from shared.db.datasets import known_datasets
 from shared.db.engine import Connection, Database, open_database
 from shared.db.heartbeats import drop_silent, live_slots
 from shared.db.job_leases import Ended, cancel_waiting, list_unpublished, reap_expired
-from shared.db.jobs import mark_published
+from shared.db.jobs import mark_published, unmark_published
 from shared.db.server import database_bytes, try_lock
 from shared.errors import GradusError, Unavailable
 from shared.lifecycle import TERMINAL
@@ -87,15 +88,14 @@ class Sweeper:
         waiting = self._publisher.waiting() if jobs else None
         if waiting is None:
             return
-        sent = []
-        for job_id in jobs[: max(0, 2 * max(1, slots) - waiting)]:
-            if not self._publisher.publish(job_id):
-                break
-            sent.append(job_id)
-        if sent:
-            self._metrics.republished.inc(len(sent))
+        chosen = jobs[: max(0, 2 * max(1, slots) - waiting)]
+        with self._database.begin() as cx:
+            mark_published(cx, job_ids=chosen)
+        sent = list(takewhile(self._publisher.publish, chosen))
+        self._metrics.republished.inc(len(sent))
+        if len(sent) < len(chosen):
             with self._database.begin() as cx:
-                mark_published(cx, job_ids=sent)
+                unmark_published(cx, job_ids=chosen[len(sent) :])
 
     def _tidy_storage(self) -> None:
         if time.monotonic() < self._leftovers_at:

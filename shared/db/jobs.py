@@ -101,9 +101,19 @@ def oldest_queued_seconds(cx: Connection) -> float:
 
 
 def mark_published(cx: Connection, *, job_ids: Sequence[UUID]) -> None:
-    """Note that a message for these jobs is on its way."""
+    """Note that a message for these jobs will be on its way once this is committed.
+
+    Not later: a claim skips locked rows, so a mark that is written while the message wakes a worker would
+    hide the job from that worker, and the next message comes a minute later.
+    """
     still_queued = and_(job.c.id.in_(job_ids), job.c.status == "queued")
     cx.execute(update(job).where(still_queued).values(published_at=func.clock_timestamp()))
+
+
+def unmark_published(cx: Connection, *, job_ids: Sequence[UUID]) -> None:
+    """Note that the message for these jobs could not be sent."""
+    still_queued = and_(job.c.id.in_(job_ids), job.c.status == "queued")
+    cx.execute(update(job).where(still_queued).values(published_at=None))
 
 
 def request_cancel(cx: Connection, *, job_id: UUID) -> JobRow:
