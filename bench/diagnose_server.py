@@ -46,7 +46,9 @@ def bench_app(package: bytes, token: str, home: Path) -> FastAPI:
     if kid is None:
         raise ValueError("the bench's key is malformed")
     digest = token_digest(token, secret=SECRET.encode())
-    key = LiveKey(id=new_uuid(), kid=kid, name="bench", scopes=frozenset({"predict"}), digest=digest)
+    key = LiveKey(
+        id=new_uuid(), kid=kid, name="bench", scopes=frozenset({"predict", "metrics"}), digest=digest
+    )
     app.state.services = dataclasses.replace(
         app.state.services,
         keyring=Keyring(lambda: [key], secret=SECRET.encode(), poll_seconds=60.0),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from services.api.inference import metrics
 from services.api.inference.answers import Answer, Loaded
@@ -36,18 +37,25 @@ class Predictor:
     """A prediction thread with its queue."""
 
     def __init__(self, *, queue_limit: int, batch_limit: int) -> None:
-        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._queue_limit, self._batch_limit = queue_limit, batch_limit
+        self._gathering: tuple[asyncio.AbstractEventLoop, list[Waiting]] | None = None
+        self._entered = self._left = 0
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
         self._stopping = False
 
+    @property
+    def depth(self) -> int:
+        """Requests that wait; each of the two counts has one thread that writes it."""
+        return self._entered - self._left
+
     def start(self) -> None:
         """Start the thread."""
-        metrics.queue_depth.set_function(self._queue.qsize)
+        metrics.queue_depth.set_function(lambda: self.depth)
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what waits with `Unavailable` and end the thread."""
+        """End the thread, and answer what still waits with `Unavailable`."""
         self._stopping = True
         self._queue.put(None)
         if self._thread.is_alive():
@@ -58,35 +66,52 @@ class Predictor:
         """Return the answer to a body; raises `Overloaded` at once when too much waits."""
         if self._stopping:
             raise Unavailable("this server is stopping")
-        if self._queue.qsize() >= self._queue_limit:
+        if self.depth >= self._queue_limit:
             metrics.rejected.labels("overload").inc()
             raise Overloaded(f"more than {self._queue_limit} predictions wait; try again later")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes] = loop.create_future()
-        self._queue.put(Waiting(model, kind, body, future, loop))
+        self._enter(Waiting(model, kind, body, future, loop))
         return await future
 
+    def _enter(self, waiting: Waiting) -> None:
+        """Queue a request together with all others that the event loop meets in this turn.
+
+        Put in one by one, they would be computed one by one: the thread wakes at the first (measured with 16
+        connections: 1.4 requests a batch).
+        """
+        if self._gathering is None or self._gathering[0] is not waiting.loop:
+            self._gathering = (waiting.loop, [])
+            waiting.loop.call_soon(self._hand_over, self._gathering)
+        self._gathering[1].append(waiting)
+        self._entered += 1
+
+    def _hand_over(self, gathered: tuple[asyncio.AbstractEventLoop, list[Waiting]]) -> None:
+        if self._gathering is gathered:
+            self._gathering = None
+        if self._stopping:
+            self._refuse(gathered[1])
+        else:
+            self._queue.put(gathered[1])
+
     def _run(self) -> None:
-        while (batch := self._next_batch()) is not None:
+        pending: deque[Waiting] = deque()
+        while self._fill(pending):
+            batch = [pending.popleft() for _ in range(min(len(pending), self._batch_limit))]
+            self._left += len(batch)
             metrics.batch_size.observe(len(batch))
             for group in _by_model(batch):
                 self._compute(group)
+        self._queue.put(list(pending))
 
-    def _next_batch(self) -> list[Waiting] | None:
-        """Wait for a request and take all that wait with it; `None` says that the thread must end."""
-        batch: list[Waiting] = []
-        waiting = self._queue.get()
-        while waiting is not None:
-            batch.append(waiting)
-            if len(batch) >= self._batch_limit:
-                return batch
-            try:
-                waiting = self._queue.get_nowait()
-            except Empty:
-                return batch
-        if batch:
-            self._queue.put(None)
-        return batch or None
+    def _fill(self, pending: deque[Waiting]) -> bool:
+        """Take all that waits, and wait if nothing does; false says that the thread must end."""
+        while not pending or not self._queue.empty():
+            gathered = self._queue.get()
+            if gathered is None:
+                return False
+            pending.extend(gathered)
+        return True
 
     def _compute(self, group: Sequence[Waiting]) -> None:
         """Compute one model's requests and hand the answers out as they come."""
@@ -106,10 +131,12 @@ class Predictor:
     def _turn_away(self) -> None:
         """Answer whatever still waits."""
         while not self._queue.empty():
-            waiting = self._queue.get()
-            if waiting is not None:
-                metrics.rejected.labels("stopping").inc()
-                _hand_out([(waiting, Unavailable("this server is stopping"))])
+            self._refuse(self._queue.get() or [])
+
+    def _refuse(self, waiting: Sequence[Waiting]) -> None:
+        self._left += len(waiting)
+        metrics.rejected.labels("stopping").inc(len(waiting))
+        _hand_out([(one, Unavailable("this server is stopping")) for one in waiting])
 
 
 def _by_model(batch: Iterable[Waiting]) -> list[list[Waiting]]:
@@ -128,20 +155,20 @@ def _hand_out(answers: Sequence[tuple[Waiting, Answer | Exception]]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiting, Answer | Exception]]] = {}
     for waiting, answer in answers:
         by_loop.setdefault(waiting.loop, []).append((waiting, answer))
-        _count(waiting, answer)
     for loop, settled in by_loop.items():
         try:
             loop.call_soon_threadsafe(_settle, settled)
         except RuntimeError:
             log.info("event loop closed before its predictions came", count=len(settled))
+    counts = Counter((w.model.name, str(w.model.version), w.kind, _outcome(a)) for w, a in answers)
+    for labels, count in counts.items():
+        metrics.predictions.labels(*labels).inc(count)
 
 
-def _count(waiting: Waiting, answer: Answer | Exception) -> None:
-    outcome = (
-        "ok" if isinstance(answer, bytes) else "refused" if isinstance(answer, GradusError) else "failed"
-    )
-    model = waiting.model
-    metrics.predictions.labels(model.name, str(model.version), waiting.kind, outcome).inc()
+def _outcome(answer: Answer | Exception) -> metrics.Outcome:
+    if isinstance(answer, bytes):
+        return "ok"
+    return "refused" if isinstance(answer, GradusError) else "failed"
 
 
 def _settle(answers: Sequence[tuple[Waiting, Answer | Exception]]) -> None:
