@@ -68,6 +68,12 @@ class WorkerMetrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
+        self._describe_itself(registry, worker_id)
+        self.trainer = TrainerMetrics(registry)
+        self._create_label_sets()
+
+    def _describe_itself(self, registry: CollectorRegistry, worker_id: str) -> None:
+        """Make the gauges of the worker's slots, heart, children and GPUs."""
         self.slots = Gauge(
             "gradus_worker_slots", "Jobs this worker can run at once", ["state"], registry=registry
         )
@@ -86,8 +92,6 @@ class WorkerMetrics:
         self.gpu_busy = Gauge(
             "gradus_gpu_utilization_ratio", "Share of time a GPU computed", ["gpu"], registry=registry
         )
-        self.trainer = TrainerMetrics(registry)
-        self._create_label_sets()
 
     def _create_label_sets(self) -> None:
         for result in ("won", "none", "failed"):
