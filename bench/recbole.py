@@ -93,7 +93,14 @@ def peer(python: Path, cache: Path, *, threads: int) -> Iterator[Any]:
         "seed": SEED,
     }
     process = subprocess.Popen(
-        [str(python), str(PEER), json.dumps(settings)],
+        [
+            str(python),
+            "-P",
+            "-W",
+            "ignore",
+            str(PEER),
+            json.dumps(settings),
+        ],  # -P: `import recbole` must not find this file
         cwd=cache,
         env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         stdin=subprocess.PIPE,

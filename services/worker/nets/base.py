@@ -11,6 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from services.worker.nets.dropout import Dropout
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -62,5 +64,5 @@ def perceptron(widths: tuple[int, ...], *, dropout: float) -> nn.Sequential:
         layer = nn.Linear(fan_in, fan_out)
         nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
-        layers += [layer, nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+        layers += [layer, nn.ReLU(), *([Dropout(dropout)] if dropout else [])]
     return nn.Sequential(*layers)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.nets.base import Net, Sizes, perceptron, rows_of, table
+from services.worker.nets.dropout import Dropout
 from shared.catalog import NeumfParams
 
 
@@ -30,7 +31,7 @@ class Neumf(Net):
         self.user_layer.weight = nn.Parameter(both.weight[:, :d].detach().clone())
         self.item_layer.weight = nn.Parameter(both.weight[:, d:].detach().clone())
         nn.init.zeros_(self.item_layer.bias)
-        self.first = nn.Sequential(nn.ReLU(), *([nn.Dropout(params.dropout)] if params.dropout else []))
+        self.first = nn.Sequential(nn.ReLU(), *([Dropout(params.dropout)] if params.dropout else []))
         self.body = perceptron(params.hidden, dropout=params.dropout)
         self.product_head = nn.Parameter(torch.empty(d))
         self.body_head = nn.Linear(params.hidden[-1], 1)
