@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from services.api.main import create_app
 from shared.db.engine import Database
-from shared.settings import Settings
-from tests.e2e.dashboard.served import Served, accepts, serve, wait_until, write_key
+from tests.e2e.dashboard.served import Served
+from tests.support.gateway import ALL_SCOPES, Gateway, gateway_settings, serving
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -38,33 +40,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def settings(_migrated_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a gateway that polls fast."""
-    home = tmp_path_factory.mktemp("home")
-    return Settings(
-        home=home,
-        database_url=_migrated_url,
-        storage_url=f"file://{home}/storage",
-        broker_url="redis://127.0.0.1:1/0",
-        secret_key="a secret of the tests, long enough",
-        model_poll_seconds=0.1,
-        key_poll_seconds=0.1,
-    )
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    """Where the gateway of one module answers."""
-    with serve(settings) as found:
-        yield found
+def _gateway_of_module(
+    _migrated_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[FastAPI, str]]:
+    """A gateway that no other module's models were loaded into."""
+    app = create_app(gateway_settings(_migrated_url, tmp_path_factory.mktemp("page")))
+    with serving(app) as url:
+        yield app, url
 
 
 @pytest.fixture
-def served(address: str, settings: Settings, database: Database) -> Served:
-    """A gateway over an empty database, with a key that it knows."""
-    key = write_key(database, settings)
-    wait_until(lambda: accepts(address, key))
-    return Served(address, key)
+def served(_gateway_of_module: tuple[FastAPI, str], database: Database) -> Served:
+    """The gateway over an empty database, with a key for everything."""
+    app, url = _gateway_of_module
+    gateway = Gateway(url, app, database)
+    return Served(gateway, gateway.key(*ALL_SCOPES))
 
 
 @pytest.fixture
