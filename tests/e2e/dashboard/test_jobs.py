@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from shared.db.engine import Database
 from tests.e2e.dashboard.served import Served
-from tests.e2e.dashboard.world import EPOCH, loss_of, planned, publish_films, start_job, status_of
+from tests.e2e.dashboard.world import EPOCH, TOTAL, loss_of, planned, publish_films, start_job, status_of
 
 pytestmark = pytest.mark.browser
 
@@ -180,3 +180,12 @@ def test_a_job_that_stopped_early_is_shown_as_done(signed_in: Page, database: Da
     row = signed_in.locator(f"tr[data-job='{trainer.id}']")
     expect(row).to_contain_text("stopped early at step 20 of 200")
     assert row.locator("progress").evaluate("bar => bar.value") == 1
+
+
+def test_after_its_last_update_a_running_job_is_said_to_be_judged(
+    signed_in: Page, served: Served, database: Database
+):
+    trainer = start_job(database)
+    trainer.train_to(TOTAL)
+    open_job(signed_in, served, trainer.id)
+    expect(signed_in.get_by_text("judging and packing")).to_be_visible()

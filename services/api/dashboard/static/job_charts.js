@@ -6,7 +6,7 @@ import { freshId, h, put } from './dom.js';
 import { metricName, metricOrder } from './format.js';
 import { plainMetrics } from './job_parts.js';
 
-const SMOOTHING = 120;  // half-lives of the smoothed loss in the drawn part of the run
+const SMOOTHING = 200;  // half-lives of the smoothed loss in the drawn part of the run
 
 export class JobCharts {
   #together = new Together();

@@ -2,7 +2,7 @@
 
 import { h, put, setAttr, setText } from './dom.js';
 import { ago, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
-import { headline, jobButtons, pill, progressBar } from './job_parts.js';
+import { headline, isJudged, jobButtons, pill, progressBar } from './job_parts.js';
 
 const STREAM = { opening: 'connecting…', live: 'live', waiting: 'reconnecting…', refused: 'not live: the stream was refused' };
 
@@ -95,6 +95,7 @@ function describe(job) {
 }
 
 function timeText(job) {
+  if (isJudged(job)) return 'judging';
   if (job.status === 'running' && Number.isFinite(job.eta_seconds)) return `${duration(job.eta_seconds)} left`;
   if (job.started_at && job.finished_at) return `${duration((Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000)}`;
   return job.started_at ? `${duration((Date.now() - Date.parse(job.started_at)) / 1000)} so far` : `created ${ago(job.created_at)}`;

@@ -38,7 +38,13 @@ export function progressOf(job) {
   return job.total_steps ? Math.min(1, job.step / job.total_steps) : 0;
 }
 
+/** Return whether a job has made its updates and is being judged beside its baselines. */
+export function isJudged(job) {
+  return job.status === 'running' && job.total_steps > 0 && job.step >= job.total_steps;
+}
+
 function leftText(job) {
+  if (isJudged(job)) return 'judging and packing';
   if (job.status === 'running' && Number.isFinite(job.eta_seconds)) return `${duration(job.eta_seconds)} left`;
   const early = job.status === 'succeeded' && job.step < job.total_steps ? 'stopped early at ' : '';
   return job.total_steps ? `${early}step ${integer(job.step)} of ${integer(job.total_steps)}` : '';
