@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.errors import GradusError
 
 
-class CannotStart(GradusError):  # noqa: N818 (errors here are named as facts)
+class CannotStart(GradusError):
     """Something on this machine stands in the way; the message says what to do about it."""
 
     code = "cannot_start"

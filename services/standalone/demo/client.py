@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 60.0
 Json = dict[str, Any]
 
 
-class DemoFailed(GradusError):  # noqa: N818 (errors here are named as facts)
+class DemoFailed(GradusError):
     """The demo cannot go on; the message is what the API answered."""
 
     code = "demo_failed"
