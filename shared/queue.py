@@ -102,6 +102,8 @@ def _settings(timeouts: dict[str, float]) -> dict[str, Any]:
         "worker_disable_prefetch": True,
         "worker_soft_shutdown_timeout": 0,
         "worker_hijack_root_logger": False,
+        # A trainer's lines are JSON already; wrapped into log records they would be JSON inside JSON.
+        "worker_redirect_stdouts": False,
         "worker_send_task_events": False,
         "worker_enable_remote_control": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
