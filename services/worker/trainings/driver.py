@@ -21,7 +21,7 @@ from shared.specs.ids import new_uuid, public_id
 from shared.specs.job import JobSpec
 
 
-class Preempted(Exception):  # noqa: N818 - it is an outcome, not an error
+class Preempted(Exception):
     """The process was asked to stop; a checkpoint stands and the job was given back."""
 
 
