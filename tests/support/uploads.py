@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.worker.data.findings import UnreadableFiles
-from services.worker.data.ingest import ingest
+from services.worker.data.ingest import forget_uploads, ingest
 from services.worker.data.interactions import Interactions, load_interactions
 from services.worker.data.limits import Limits
 from services.worker.data.records import Records, load_records
@@ -38,9 +38,15 @@ class Upload:
         return self
 
     def read(self, kind: str, *, limits: Limits = LIMITS, **spec: object) -> DatasetSummary:
-        """Read what was put."""
+        """Read what was put; when it is refused, do as the job does once the refusal is on record."""
         asked = DatasetSpec.model_validate({"name": "a set", "kind": kind, **spec})
-        return ingest(self.storage, dataset_id=DATASET, version=1, spec=asked, limits=limits)
+        before = self.storage.list(upload_folder(DATASET))
+        try:
+            return ingest(self.storage, dataset_id=DATASET, version=1, spec=asked, limits=limits)
+        except UnreadableFiles:
+            assert self.storage.list(upload_folder(DATASET)) == before, "a retry must find the files again"
+            forget_uploads(self.storage, dataset_id=DATASET)
+            raise
 
     def refused(self, kind: str, *, limits: Limits = LIMITS, **spec: object) -> tuple[ReadingError, ...]:
         """Read what must be refused, and return why."""

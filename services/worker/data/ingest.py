@@ -15,7 +15,7 @@ from services.worker.data.readers import open_source
 from shared.specs.dataset import DatasetSpec, DatasetSummary
 from shared.storage import Storage, dataset_folder, upload_folder
 
-__all__ = ["Limits", "UnreadableFiles", "ingest"]
+__all__ = ["Limits", "UnreadableFiles", "forget_uploads", "ingest"]
 
 
 def ingest(
@@ -23,8 +23,8 @@ def ingest(
 ) -> DatasetSummary:
     """Read the uploaded files of a data set, write its canonical files and return what stands in them.
 
-    Running it again does the same again. Raises `UnreadableFiles` with up to 20 places; then neither the
-    uploaded nor any canonical file of this version is left.
+    Running it again does the same again. Raises `UnreadableFiles` with up to 20 places; then no canonical
+    file of this version is left. The uploaded ones are: see `forget_uploads`.
     """
     folder = dataset_folder(dataset_id, version)
     storage.delete_tree(folder)  # what an attempt that was killed left half written
@@ -32,8 +32,15 @@ def ingest(
         return _read(storage, dataset_id, folder, spec, limits)
     except UnreadableFiles:
         storage.delete_tree(folder)
-        storage.delete_tree(upload_folder(dataset_id))
         raise
+
+
+def forget_uploads(storage: Storage, *, dataset_id: UUID) -> None:
+    """Delete the uploaded files of a data set that was refused.
+
+    Only once the refusal is on record: a process that dies before must find them, and what is wrong, again.
+    """
+    storage.delete_tree(upload_folder(dataset_id))
 
 
 def _read(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.worker.data.findings import UnreadableFiles
-from services.worker.data.ingest import ingest
+from services.worker.data.ingest import forget_uploads, ingest
 from services.worker.data.limits import Limits
 from services.worker.trainings.session import Session
 from shared.specs.dataset import DatasetSpec
@@ -24,5 +24,6 @@ def read_dataset(session: Session) -> None:
         )
     except UnreadableFiles as error:
         session.refuse_reading([found.model_dump(mode="json") for found in error.errors])
+        forget_uploads(session.storage, dataset_id=job.dataset_id)
         return
     session.finish_reading(summary.model_dump(mode="json"))
