@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from services.api.inference.answers import Loaded
@@ -32,7 +31,7 @@ def load_package(blob: bytes, *, name: str, version: int, max_records: int) -> L
         return READERS[package.manifest["kind"]](package, Version(name, version, package.sha256), max_records)
     except GradusError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, SafetensorError) as error:
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no base; any means a bad package
         raise Refused(f"the package is corrupt: {type(error).__name__}", code="package_corrupt") from None
 
 

@@ -51,6 +51,12 @@ def test_another_net_under_the_old_goldens_is_refused():
     assert refused(changed("diagnose", {"model.onnx": other})) == "golden_mismatch"
 
 
+def test_goldens_that_the_net_cannot_take_are_refused():
+    users = load(unpack(PACKAGES["recommend"]).file("goldens.safetensors"))["user"]
+    blob = with_tensors("recommend", "goldens.safetensors", user=users.astype(np.float32))
+    assert refused(blob) == "package_corrupt"
+
+
 def test_an_encoder_that_encodes_otherwise_is_refused():
     package = unpack(PACKAGES["diagnose"])
     moved = package.file("encoders.json").replace(b'"median":', b'"median":1')
@@ -66,6 +72,7 @@ def test_an_encoder_that_encodes_otherwise_is_refused():
         {"intervals.json": b"[]"},
         {"golden_records.json": b"[1]"},
         {"outcome.json": b"{"},
+        {"intervals.json": b"null"},
         {"encoders.json": None},
         {"goldens.safetensors": None},
     ],
