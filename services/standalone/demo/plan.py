@@ -61,9 +61,9 @@ def films() -> Plan:
         "net": {"name": "mf", "embedding_dim": 64, "loss": "bpr", "negatives": 1},
         "optimizer": {"name": "adamw", "weight_decay": 0.1},
         "schedule": {
-            "base_lr": 0.0025,
+            "base_lr": 0.0005,
             "phases": [
-                {"name": "linear", "duration": "5%", "start_factor": 0.01},
+                {"name": "linear", "duration": "1ep", "start_factor": 0.01},
                 {
                     "name": "cyclic",
                     "duration": "rest",
@@ -76,7 +76,7 @@ def films() -> Plan:
             ],
         },
         "batch_size": 2048,
-        "epochs": 20,
+        "epochs": 19,
         "seed": 7,
         "early_stopping": {"monitor": "ndcg@10", "patience": 5},
         "publish": {"alias": "production", "when": "always"},
