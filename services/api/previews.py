@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -132,14 +133,14 @@ def _momentum(schedule: ResolvedSchedule, steps: list[int]) -> list[float | None
 
 def _curve(one: LabelledSchedule, body: PreviewRequest, index: int) -> PreviewCurve:
     schedule = _resolved(one.schedule, body, "schedules", index)
-    steps, corners = sample_steps(schedule, body.points), schedule.breakpoints()
+    steps, corners = sample_steps(schedule, body.points), islice(schedule.breakpoints(), MAX_BREAKPOINTS)
     return PreviewCurve(
         label=one.label,
         steps=steps,
         lr=[schedule.lr(t) for t in steps],
         momentum=_momentum(schedule, steps),
-        breakpoints=[BreakpointAnswer(step=b.step, cause=b.cause) for b in corners[:MAX_BREAKPOINTS]],
-        breakpoints_total=len(corners),
+        breakpoints=[BreakpointAnswer(step=b.step, cause=b.cause) for b in corners],
+        breakpoints_total=schedule.breakpoint_count,
         stats=StatsAnswer.model_validate(stats(schedule), from_attributes=True),
         resolved=schedule.model_dump(mode="json"),
         warnings=warning_answers(warnings(schedule)),

@@ -12,7 +12,7 @@ from shared.schedules.lengths import Length, Span
 from shared.schedules.phase import (
     About,
     Advice,
-    Breakpoint,
+    Corners,
     Fault,
     Place,
     Rate,
@@ -67,7 +67,6 @@ class Cosine(ScaledPhase):
         z = (t / horizon) ** self.k_decay
         return self.eta_min + 0.5 * (self.eta0 - self.eta_min) * (1.0 + math.cos(math.pi * z))
 
-    def breakpoints(self) -> Iterator[Breakpoint]:
-        """Yield the step at which the floor is reached before the phase ends."""
-        if self.horizon < self.steps:
-            yield Breakpoint(self.horizon, "floor")
+    def corners(self) -> tuple[Corners, ...]:
+        """Return the step at which the floor is reached before the phase ends."""
+        return (Corners(range(self.horizon, self.steps)[:1], "floor"),)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Breakpoint, Fault, Phase, Place, Rate, below
+from shared.schedules.phase import About, Advice, Corners, Fault, Phase, Place, Rate, Recurrence, below
 
 Shape = Literal["triangular", "welch", "hann"]
 Mode = Literal["triangular", "triangular2", "exp_range"]
@@ -191,17 +191,18 @@ class Cyclic(Phase):
         high = self.momentum.max_momentum
         return high - (high - self.momentum.base_momentum) * self.swing(t)
 
-    def breakpoints(self) -> Iterator[Breakpoint]:
-        """Yield the peak of every rise and the end of every cycle."""
+    def corners(self) -> tuple[Corners, ...]:
+        """Return the end of every cycle and the peak of every rise."""
         period = self.up + self.down
-        early = self._early_peak()
-        for start in range(0, self.steps, period):
-            if start:
-                yield Breakpoint(start, "cycle ends")
-            peaks = sorted({*early, self.up} if early else {self.up})
-            for t in peaks:
-                if start + t < self.steps:
-                    yield Breakpoint(start + t, "peak")
+        peaks = (*self._early_peak(), self.up)
+        ends = Corners(range(period, self.steps, period), "cycle ends")
+        return ends, *(Corners(range(peak, self.steps, period), "peak") for peak in peaks)
+
+    def recurrence(self) -> Recurrence:
+        """Return the cycle, and by what each is smaller than the one before."""
+        period = self.up + self.down
+        ratios = {"triangular": 1.0, "triangular2": 0.5, "exp_range": float(self.gamma**period)}
+        return Recurrence(period, self.floor, ratios[self.mode])
 
     def _early_peak(self) -> tuple[int, ...]:
         """Return the steps around the highest point of a rise that `exp_range` moves before its end."""
@@ -209,4 +210,4 @@ class Cyclic(Phase):
             return ()
         s = _rise_peak(self.shape, self.up * -math.log(self.gamma))
         at = s * self.up
-        return tuple(t for t in (math.floor(at), math.ceil(at)) if 0 < t < self.up)
+        return tuple(t for t in sorted({math.floor(at), math.ceil(at)}) if 0 < t < self.up)

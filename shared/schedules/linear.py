@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import Field
 
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Breakpoint, ScaledPhase, short_decay
+from shared.schedules.phase import About, Advice, Corners, ScaledPhase, short_decay
 
 Factor = Annotated[float, Field(ge=0.0, le=1e6)]
 
@@ -64,7 +64,6 @@ class Linear(ScaledPhase):
             return self.eta0 * b
         return self.eta0 * (a + (b - a) * t / n)
 
-    def breakpoints(self) -> Iterator[Breakpoint]:
-        """Yield the end of a ramp that is shorter than its phase."""
-        if self.horizon < self.steps:
-            yield Breakpoint(self.horizon, "ramp ends")
+    def corners(self) -> tuple[Corners, ...]:
+        """Return the end of a ramp that is shorter than its phase."""
+        return (Corners(range(self.horizon, self.steps)[:1], "ramp ends"),)

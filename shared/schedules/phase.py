@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import repeat
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +20,25 @@ class Breakpoint(NamedTuple):
 
     step: int
     cause: str
+
+
+class Corners(NamedTuple):
+    """Breakpoints of one cause at equal distances inside a phase, however many, without listing them.
+
+    From one to the next the rate goes one way only, and so it does over the steps just before each: the
+    extremes of any stretch lie at the first and last of either in it, at its ends, or nowhere else.
+    """
+
+    steps: range
+    cause: str
+
+
+class Recurrence(NamedTuple):
+    """S(t + period) = floor + (S(t) − floor)·ratio: a phase whose shape comes again and again, smaller."""
+
+    period: int
+    floor: float
+    ratio: float
 
 
 class Fault(NamedTuple):
@@ -169,9 +190,17 @@ class Phase(BaseModel):
         """Whether the phase sets the momentum."""
         return False
 
+    def corners(self) -> tuple[Corners, ...]:
+        """Return the breakpoints strictly inside the phase; between two neighbours the curve is monotone."""
+        return ()
+
+    def recurrence(self) -> Recurrence | None:
+        """Return how the phase repeats itself; none when it does not, and then its corners are few."""
+        return None
+
     def breakpoints(self) -> Iterator[Breakpoint]:
-        """Yield steps strictly inside the phase; between two of them the curve is monotone."""
-        return iter(())
+        """Yield every corner in order of steps; there may be millions."""
+        return merge(*(map(Breakpoint, c.steps, repeat(c.cause)) for c in self.corners()))
 
 
 class ScaledPhase(Phase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Protocol, Self
@@ -104,11 +104,17 @@ class ResolvedSchedule(BaseModel):
         value = self.phases[index].momentum_at(t)
         return self.own_momentum if value is None else value
 
-    def breakpoints(self) -> list[Breakpoint]:
-        """Return borders, peaks, drops and cycle ends by step; between two neighbours S is monotone."""
-        found: list[Breakpoint] = []
+    @cached_property
+    def breakpoint_count(self) -> int:
+        """How many breakpoints there are, without listing them."""
+        return len(self.phases) + 1 + sum(len(c.steps) for phase in self.phases for c in phase.corners())
+
+    def breakpoints(self) -> Iterator[Breakpoint]:
+        """Yield borders, peaks, drops and cycle ends by step; between two neighbours S is monotone.
+
+        A cycle of two steps has as many as the run has steps: take what is wanted, and not all of them.
+        """
         for start, phase in zip(self.borders, self.phases, strict=False):
-            found.append(Breakpoint(start, f"{phase.name} begins"))
-            found.extend(Breakpoint(start + inner.step, inner.cause) for inner in phase.breakpoints())
-        found.append(Breakpoint(self.total_steps, "end"))
-        return found
+            yield Breakpoint(start, f"{phase.name} begins")
+            yield from (Breakpoint(start + inner.step, inner.cause) for inner in phase.breakpoints())
+        yield Breakpoint(self.total_steps, "end")

@@ -1,22 +1,33 @@
-"""Which steps of a schedule to draw, and its figures.
+"""Which steps of a schedule to draw, and where its extremes lie.
 
-Uniform sampling lies: every 100th step of a 100-step cycle is one constant value.
+Uniform sampling lies: every 100th step of a 100-step cycle is one constant value. Listing every corner may
+cost as much as the run has steps. Both are avoided: corners at equal distances are looked up, not listed.
 """
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
 
+from shared.schedules.phase import Phase
 from shared.schedules.resolved import ResolvedSchedule
 
 
-def extremes(resolved: ResolvedSchedule) -> list[int]:
-    """Return, in order, the updates among which every extreme of S lies: breakpoints and the steps before."""
-    last = resolved.total_steps - 1
-    steps = {0, last}
-    for point in resolved.breakpoints():
-        steps.update((min(point.step, last), max(point.step - 1, 0)))
-    return sorted(steps)
+def extremes(resolved: ResolvedSchedule, *, start: int = 0, stop: int | None = None) -> list[int]:
+    """Return, in order, updates among which the lowest and the highest S of `start` ≤ t < `stop` lie.
+
+    They are a few for each phase, however many corners it has.
+    """
+    stop = resolved.total_steps if stop is None else stop
+    found: set[int] = set()
+    for index in range(bisect_right(resolved.borders, start) - 1, len(resolved.phases)):
+        begin, end = resolved.borders[index], resolved.borders[index + 1]
+        if begin >= stop:
+            break
+        inside = _outermost(resolved.phases[index], max(start, begin) - begin, min(stop, end) - begin)
+        found.update(begin + t for t in inside)
+    return sorted(found)
 
 
 def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
@@ -27,21 +38,30 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
     total = resolved.total_steps
     if total <= points:
         return list(range(total))
-    corners = extremes(resolved)
-    edges = {min(k * total // max(points // 2, 1), total - 1) for k in range(max(points // 2, 1) + 1)}
-    if len(corners) <= points:
-        return sorted(edges | set(corners))
-    return sorted({0, total - 1} | _bucket_extremes(resolved, sorted(edges | set(corners)), points))
-
-
-def _bucket_extremes(resolved: ResolvedSchedule, steps: list[int], points: int) -> set[int]:
-    """Return the lowest and the highest of `steps` in each bucket."""
     buckets = max(points // 2, 1)
-    low: dict[int, tuple[float, int]] = {}
-    high: dict[int, tuple[float, int]] = {}
-    for step in steps:
-        bucket = step * buckets // resolved.total_steps
-        value = resolved.lr(step)
-        low[bucket] = min(low.get(bucket, (math.inf, step)), (value, step))
-        high[bucket] = max(high.get(bucket, (-math.inf, step)), (value, step))
-    return {step for _, step in (*low.values(), *high.values())}
+    if resolved.breakpoint_count <= points:
+        corners = _corners_and_before(resolved)
+        if len(corners) <= points:
+            return sorted({min(k * total // buckets, total - 1) for k in range(buckets + 1)} | corners)
+    edges = [-(-k * total // buckets) for k in range(buckets + 1)]
+    drawn = {0, total - 1}
+    for first, stop in pairwise(edges):
+        steps = extremes(resolved, start=first, stop=stop)
+        drawn |= {min(steps, key=resolved.lr), max(steps, key=resolved.lr)}
+    return sorted(drawn)
+
+
+def _outermost(phase: Phase, start: int, stop: int) -> Iterator[int]:
+    """Yield the ends of a stretch of a phase, and its outermost corners and steps before one."""
+    yield from (start, stop - 1)
+    for steps, _ in phase.corners():
+        for kind in (steps, range(steps.start - 1, steps.stop - 1, steps.step)):
+            inside = kind[bisect_left(kind, start) : bisect_left(kind, stop)]
+            if inside:
+                yield from (inside[0], inside[-1])
+
+
+def _corners_and_before(resolved: ResolvedSchedule) -> set[int]:
+    last = resolved.total_steps - 1
+    points = [point.step for point in resolved.breakpoints()]
+    return {0, last, *(min(step, last) for step in points), *(max(step - 1, 0) for step in points)}

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Breakpoint, ScaledPhase
+from shared.schedules.phase import About, Advice, Corners, Recurrence, ScaledPhase
 
 PLAIN = "η₀·γ^⌊t/s⌋"
 SHIFTED = "η₀·γ^⌊(t+o)/s⌋"
@@ -65,9 +65,11 @@ class Step(ScaledPhase):
                 "beyond_phase", "step_size", f"the first drop is at step {first} of a phase of {self.steps}"
             )
 
-    def breakpoints(self) -> Iterator[Breakpoint]:
-        """Yield every drop."""
-        size, offset = self.step_size.steps, self.offset.steps
-        first = size - offset % size
-        for t in range(first, self.steps, size):
-            yield Breakpoint(t, "drop")
+    def corners(self) -> tuple[Corners, ...]:
+        """Return every drop."""
+        size = self.step_size.steps
+        return (Corners(range(size - self.offset.steps % size, self.steps, size), "drop"),)
+
+    def recurrence(self) -> Recurrence:
+        """Return the distance of drops, each to γ of what was before."""
+        return Recurrence(self.step_size.steps, 0.0, self.gamma)

@@ -78,6 +78,22 @@ class TestEverySchedule:
             stretch = [run.lr(t) for t in range(left, right)]
             assert stretch in (sorted(stretch), sorted(stretch, reverse=True))
 
+    def test_along_corners_of_one_kind_it_goes_one_way(self, name: str):
+        for phase in resolved(CATALOG[name].example).phases:
+            for steps, _ in phase.corners():
+                for before in (0, 1):
+                    rates = [phase.lr_at(t - before) for t in steps]
+                    assert rates in (sorted(rates), sorted(rates, reverse=True))
+
+    def test_it_repeats_itself_as_it_says(self, name: str):
+        for phase in resolved(CATALOG[name].example).phases:
+            cycle = phase.recurrence()
+            if cycle is None:
+                continue
+            for t in range(phase.steps - cycle.period):
+                again = cycle.floor + (phase.lr_at(t) - cycle.floor) * cycle.ratio
+                assert phase.lr_at(t + cycle.period) == pytest.approx(again, rel=1e-12)
+
     def test_what_is_drawn_holds_the_true_extremes(self, name: str):
         run = resolved(CATALOG[name].example)
         drawn = [run.lr(t) for t in sample_steps(run, 100)]

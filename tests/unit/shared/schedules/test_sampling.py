@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from shared.schedules import ANY_OPTIMIZER, ResolvedSchedule, ScheduleSpec, resolve, sample_steps
@@ -37,3 +39,19 @@ def test_few_steps_are_all_drawn():
 
 def test_many_breakpoints_do_not_make_the_answer_long():
     assert len(sample_steps(cycle_of(2, total=100_000), 200)) <= 202
+
+
+def test_breakpoints_are_counted_and_taken_without_listing_them():
+    resolved = cycle_of(2, total=10**12)
+    assert resolved.breakpoint_count == 2 + 10**12 - 1
+    first = [(point.step, point.cause) for point in islice(resolved.breakpoints(), 4)]
+    assert first == [(0, "cyclic begins"), (1, "peak"), (2, "cycle ends"), (3, "peak")]
+
+
+def test_every_bucket_of_a_run_too_long_to_list_shows_its_own_extremes():
+    """The highest rate of a bucket is the first peak in it, since each cycle is half as high."""
+    resolved = cycle_of(10_000_000, total=10**9)
+    drawn = sample_steps(resolved, 20)
+    assert drawn[:4] == [0, 5_000_000, 100_000_000, 105_000_000]
+    assert resolved.lr(5_000_000) == 1.0
+    assert drawn[-1] == 10**9 - 1
