@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+import time
 from types import FrameType
 
 import uvicorn
@@ -13,6 +16,8 @@ from services.api.streams import CurveStreams
 from shared.errors import Unavailable
 from shared.logs import configure_logs
 from shared.settings import settings
+
+THREADS_END_SECONDS = 2.0
 
 
 class Server(uvicorn.Server):
@@ -26,6 +31,18 @@ class Server(uvicorn.Server):
         """Begin to end."""
         self._streams.close()
         super().handle_exit(sig, frame)
+
+
+def leave(status: int) -> int:
+    """Return `status`, or end at once when a thread waits for a silent database: nothing else ends it."""
+    until = time.monotonic() + THREADS_END_SECONDS
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def main() -> int:
@@ -55,7 +72,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server.run()
-    return 0 if server.started else 1
+    return leave(0 if server.started else 1)
 
 
 if __name__ == "__main__":

@@ -103,11 +103,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def waits_for_database(scope: Scope) -> bool:
-    """Tell whether a request may wait for the database: not predictions, uploads, streams, /livez."""
+    """Tell whether a request may wait for the database: not predictions, uploads, /livez."""
     path: str = scope["path"]
     if scope["method"] == "POST":
         return not path.startswith((predictions.router.prefix, datasets.router.prefix))
-    return path != "/livez" and not path.endswith("/stream")
+    return path != "/livez"
 
 
 def operation_id(route: APIRoute) -> str:

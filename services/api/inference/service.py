@@ -5,14 +5,14 @@ Knows no database: it is handed `fetch` (a version's package) and `aliases` (whi
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from services.api.inference import metrics
 from services.api.inference.answers import Loaded
+from services.api.inference.loader import Loader
 from services.api.inference.metrics import KINDS_OF, Kind
 from services.api.inference.predictor import Predictor
 from services.api.inference.shelf import Fetch, Shelf
@@ -21,6 +21,7 @@ from shared.logs import logger
 from shared.settings import Settings
 
 DEFAULT_ALIAS = "production"
+STOP_SECONDS = 2.0
 AliasKey = tuple[str, str]
 Aliases = Callable[[], Mapping[AliasKey, int]]
 log = logger(__name__)
@@ -42,7 +43,7 @@ class Inference:
         self._polled_at = 0.0
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._run, name="alias-watch", daemon=True)
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
+        self._loader = Loader(limit=settings.predict_queue)
 
     @property
     def ready(self) -> bool:
@@ -55,12 +56,15 @@ class Inference:
         self._watch.start()
 
     def stop(self) -> None:
-        """End both; requests that wait are answered with `Unavailable`."""
+        """End both; requests that wait are answered with `Unavailable`.
+
+        A thread that waits for a silent database is left behind.
+        """
         self._stop.set()
         self._predictor.stop()
         if self._watch.is_alive():
-            self._watch.join()
-        self._loader.shutdown(wait=True, cancel_futures=True)
+            self._watch.join(STOP_SECONDS)
+        self._loader.stop()
 
     async def recommend(
         self, model: str, body: bytes, *, version: int | None = None, alias: str = DEFAULT_ALIAS
@@ -94,15 +98,14 @@ class Inference:
 
     async def _fetch_version(self, model: str, *, version: int | None, alias: str) -> Loaded:
         """Bring a version into memory without holding up the event loop."""
-        loop = asyncio.get_running_loop()
         if version is None:
             version = self._served.get((model, alias))
         if version is None:
-            await loop.run_in_executor(self._loader, self._poll_after, time.monotonic())
+            await self._loader.run(partial(self._poll_after, time.monotonic()))
             version = self._served.get((model, alias))
         if version is None:
             raise NotFound("no such model, or no such alias of it")
-        return await loop.run_in_executor(self._loader, self._shelf.obtain, (model, version))
+        return await self._loader.run(partial(self._shelf.obtain, (model, version)))
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def answers(client: httpx.Client) -> bool:
         return False
 
 
-@pytest.fixture
-def running(database_url: str, database: Database, tmp_path: Path) -> Iterator[Running]:
+@contextmanager
+def gateway_process(database_url: str, database: Database, tmp_path: Path) -> Iterator[Running]:
+    """A gateway as a process of its own, ready, with a key of every scope."""
     token, port = new_token(), free_port()
     digest = token_digest(token.text, secret=SECRET.encode())
     with database.begin() as cx:
@@ -68,6 +70,12 @@ def running(database_url: str, database: Database, tmp_path: Path) -> Iterator[R
         until(lambda: answers(client), seconds=60)
         yield Running(process, client)
         process.kill()
+
+
+@pytest.fixture
+def running(database_url: str, database: Database, tmp_path: Path) -> Iterator[Running]:
+    with gateway_process(database_url, database, tmp_path) as started:
+        yield started
 
 
 def resident_mib(pid: int) -> float:

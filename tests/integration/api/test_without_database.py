@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,9 @@ from migrations.upgrade import upgrade_to_head
 from services.api.main import create_app
 from services.standalone.postgres import EmbeddedPostgres
 from shared.db.engine import Database
+from shared.specs.ids import new_uuid, public_id
 from tests.integration.api.test_predictions import RECORD, publish
+from tests.integration.api.test_process import gateway_process
 from tests.support.gateway import Gateway, gateway_settings, serving
 from tests.support.packages import tiny_diagnosis
 from tests.support.patience import until
@@ -62,6 +65,19 @@ def processes_of(postgres: EmbeddedPostgres) -> list[int]:
     return [parent, *map(int, tasks)]
 
 
+@contextmanager
+def stunned(postgres: EmbeddedPostgres) -> Iterator[None]:
+    """Let the server keep its connections and say nothing."""
+    processes = processes_of(postgres)
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_without_postgres_only_predictions_go_on_and_it_recovers(
     served: Gateway, own_client: httpx.Client, own_postgres: EmbeddedPostgres
 ) -> None:
@@ -93,20 +109,30 @@ def test_a_postgres_that_falls_silent_holds_nobody_for_long(
     client = own_client
     publish(served.database, model="wards", task="diagnose", package=tiny_diagnosis())
     before = client.post("/v1/models/wards/diagnose", json=RECORD).json()
-    stunned = processes_of(own_postgres)
-    for pid in stunned:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        for path in ("/v1/training_jobs", "/readyz"):
+    stream = f"/v1/training_jobs/{public_id('job', new_uuid())}/curve/stream"
+    with stunned(own_postgres):
+        for path in ("/v1/training_jobs", "/readyz", stream):
             answer, seconds = asked(client, path)
             assert answer.status_code == 503
             assert seconds < 5
         assert client.post("/v1/models/wards/diagnose", json=RECORD).json() == before
-    finally:
-        for pid in stunned:
-            os.kill(pid, signal.SIGCONT)
+        start = time.monotonic()
+        unknown = client.post("/v1/models/another/diagnose", json=RECORD)
+        assert (unknown.status_code, unknown.json()["code"]) == (503, "model_loading")
+        assert time.monotonic() - start < 5
     until(lambda: client.get("/readyz").status_code == 200)
     assert client.get("/v1/training_jobs").status_code == 200
+
+
+def test_a_silent_postgres_does_not_keep_a_gateway_from_ending(
+    own_postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    database = Database(own_postgres.url, application_name="gradus-tests")
+    with gateway_process(own_postgres.url, database, tmp_path) as running, stunned(own_postgres):
+        assert running.client.get("/v1/training_jobs").status_code == 503
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=20) == 0
+    database.dispose()
 
 
 def test_a_gateway_started_before_its_postgres_is_live_and_not_ready(
