@@ -18,6 +18,7 @@ INJECTIONS = {
     "http": ("services/worker/supervisor.py", "import fastapi"),
     "celery": ("services/worker/sweeper.py", "import celery"),
     "sql": ("services/api/submission.py", "import sqlalchemy"),
+    "onnxruntime": ("services/worker/trainings/plan.py", "import onnxruntime"),
     "numpy-in-shared": ("shared/storage.py", "import numpy"),
     "loop-knows-no-net": ("services/worker/training/loop.py", "import services.worker.nets"),
     "api-layers": ("services/api/errors.py", "import services.api.main"),

@@ -18,12 +18,14 @@ from services.worker.evaluation.classification import evaluate_probabilities
 from services.worker.evaluation.report import Candidate, classification_report
 from services.worker.evaluation.splits import RecordParts, split_records
 from services.worker.nets import Sizes, build
+from services.worker.nets.mlp import Mlp
 from services.worker.package import Outcome, Papers, Validation, diagnosis_package
 from services.worker.training.objective import objective_of
 from services.worker.trainings.labels import Labels, binary_labels, group_values
 from services.worker.trainings.plan import Course, finite
 from services.worker.trainings.scoring import probabilities
 from services.worker.trainings.session import Session
+from services.worker.trainings.untrained import fill_untrained
 from shared.errors import Refused
 from shared.features.records import Encoded, RecordEncoder
 from shared.schedules import ResolvedSchedule
@@ -76,6 +78,11 @@ class DiagnosePlan:
         """Measure the net on the validation part."""
         part = self.parts.validation
         return finite(evaluate_probabilities(self.labels.values[part], self._predict(part)))
+
+    def settle(self) -> None:
+        """Give levels that no training row had the mean embedding."""
+        if isinstance(self.course.net, Mlp):
+            fill_untrained(self.course.net.tables, self.encoded.codes_BC[self.parts.train])
 
     def judge(self) -> dict[str, Any]:
         """Report on the test part beside logistic regression and boosted trees."""

@@ -52,6 +52,7 @@ class Driver:
         self._train()
         restore_weights(self._session.best_snapshot(), net=self._course.net)
         self._course.net.eval()
+        self._plan.settle()
         report = self._plan.judge()
         self._leave_if_asked()
         package = self._plan.pack(self._papers(report))

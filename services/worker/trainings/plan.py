@@ -48,6 +48,9 @@ class Plan(Protocol):
     def validate(self) -> dict[str, float]:
         """Measure the net as it is on the validation part; draws nothing from the training's generators."""
 
+    def settle(self) -> None:
+        """Ready the trained net for inputs that training never showed, before it is judged and packed."""
+
     def judge(self) -> dict[str, Any]:
         """Report on the net as it is beside its baselines on the test part."""
 

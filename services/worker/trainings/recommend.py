@@ -60,6 +60,9 @@ class RecommendPlan:
             return finite(self._rate(chosen).metrics)
         return finite(self._rank(self._scorer, chosen, part="validation").metrics)
 
+    def settle(self) -> None:
+        """Change nothing: every user has training rows, and every item was at least drawn as a negative."""
+
     def judge(self) -> dict[str, Any]:
         """Report on the test part beside popularity and EASE, or beside damped means for ratings."""
         seed = self.course.spec.seed
