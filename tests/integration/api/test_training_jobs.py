@@ -42,7 +42,7 @@ def test_odd_schedules_are_accepted_with_warnings(client: httpx.Client, database
     [
         ({"dataset": f"ds_{new_uuid()}"}, ["dataset"]),
         ({"model": "Films!"}, ["model"]),
-        ({"net": {"name": "mlp"}}, []),
+        ({"net": {"name": "mlp"}}, ["net"]),
         ({"net": {"name": "mf", "embedding_dim": "8"}}, ["net", "embedding_dim"]),
         ({"optimizer": {"name": "adam", "eps": 0}}, ["optimizer", "eps"]),
         (
@@ -91,6 +91,17 @@ def test_defaults_written_out_are_the_same_body(client: httpx.Client, database: 
     first = client.post(JOBS, json=job_body(dataset), headers=key).json()
     again = client.post(JOBS, json=job_body(dataset, seed=0, precision="float32"), headers=key).json()
     assert again["id"] == first["id"]
+
+
+def test_the_same_request_is_answered_when_its_data_set_is_gone(
+    client: httpx.Client, database: Database
+) -> None:
+    dataset, key = ready_dataset(database), {"Idempotency-Key": "once"}
+    first = client.post(JOBS, json=job_body(dataset), headers=key).json()
+    assert client.post(f"{JOBS}/{first['id']}/cancel").json()["status"] == "cancelled"
+    assert client.delete(f"/v1/datasets/{dataset}").status_code == 204
+    again = client.post(JOBS, json=job_body(dataset), headers=key)
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
 
 
 def test_one_key_under_many_hands_makes_one_job(client: httpx.Client, database: Database) -> None:
