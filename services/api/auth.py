@@ -35,6 +35,7 @@ class Keyring:
         self._load, self._secret, self._poll_seconds = load, secret, poll_seconds
         self._keys: dict[str, LiveKey] | None = None
         self._read_at = -math.inf
+        self._refreshing = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
 
@@ -58,12 +59,16 @@ class Keyring:
             self._thread.join(timeout=2)
 
     def refresh(self) -> None:
-        """Read the keys now; an unavailable database changes nothing."""
-        try:
-            self._keys = {key.kid: key for key in self._load()}
-            self._read_at = time.monotonic()
-        except Unavailable:
-            _log.debug("keys_not_refreshed")
+        """Read the keys now; an unavailable database changes nothing.
+
+        One reading at a time: one begun before a key was revoked must not bring that key back when it ends.
+        """
+        with self._refreshing:
+            try:
+                self._keys = {key.kid: key for key in self._load()}
+                self._read_at = time.monotonic()
+            except Unavailable:
+                _log.debug("keys_not_refreshed")
 
     def _keep_fresh(self) -> None:
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from services.api.auth import Keyring
@@ -81,6 +83,30 @@ def test_while_the_database_is_away_the_last_keys_stay_valid() -> None:
     made.refresh()
     made.refresh()
     assert made.identify(f"Bearer {token.text}").kid == token.kid
+
+
+def test_a_slow_reading_does_not_bring_a_revoked_key_back() -> None:
+    token = new_token()
+    keys = [live(token.kid, token.text)]
+    begun, released = threading.Event(), threading.Event()
+
+    def load() -> list[LiveKey]:
+        found = list(keys)
+        if not begun.is_set():
+            begun.set()
+            released.wait(10)
+        return found
+
+    made = Keyring(load, secret=SECRET, poll_seconds=60)
+    slow = threading.Thread(target=made.refresh)
+    slow.start()
+    begun.wait(10)
+    keys.clear()
+    threading.Timer(0.05, released.set).start()
+    made.refresh()
+    slow.join(10)
+    with pytest.raises(Unauthenticated):
+        made.identify(f"Bearer {token.text}")
 
 
 def test_a_revoked_key_is_gone_after_the_next_read() -> None:
