@@ -31,7 +31,6 @@ from shared.lifecycle import TERMINAL
 T = TypeVar("T")
 POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum")
 PAGE_POINTS = 500
-POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum")
 POLL_SECONDS = 0.4
 KEEP_ALIVE_SECONDS = 15.0
 LIFE_SECONDS = 600.0

@@ -96,6 +96,18 @@ def test_no_route_takes_a_key_without_its_scope(gateway: Gateway, document: dict
         client.close()
 
 
+def test_every_list_says_whether_more_follows(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    lists = {}
+    for method, path, operation in operations(document):
+        form = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        name = form.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
+        if method == "GET" and schemas.get(name, {}).get("properties", {}).get("data"):
+            lists[path] = "has_more" in schemas[name]["properties"]
+    assert len(lists) >= 10
+    assert {path for path, says in lists.items() if not says} == {"/v1/datasets/{dataset_id}/sample"}
+
+
 def test_what_is_not_built_is_not_there(client: httpx.Client) -> None:
     for method, path in NOT_BUILT:
         answer = client.request(method, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -28,3 +28,4 @@ class Listing(Answer, Generic[T]):
     """A whole list."""
 
     data: list[T]
+    has_more: Literal[False] = False
