@@ -50,8 +50,16 @@ def canonical(spec: BaseModel) -> dict[str, object]:
     return plain
 
 
-def digest_of(*values: object) -> bytes:
-    """Return the sha256 of values written as JSON with sorted keys: equal requests have equal digests."""
+def request_digest(spec: BaseModel, *more: str) -> bytes:
+    """Return a digest that equal requests share, today and with a later version.
+
+    Defaults are left out: written or not they are the same request, and later versions add some.
+    """
+    return _digest(spec.model_dump(mode="json", exclude_defaults=True), *more)
+
+
+def _digest(*values: object) -> bytes:
+    """Return the sha256 of values written as JSON with sorted keys."""
     written = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(written.encode()).digest()
 
@@ -65,8 +73,19 @@ class Submission:
     max_attempts: int
 
     def submit_job(self, spec: JobSpec, asked: Asked) -> jobs.JobRow:
-        """Admit a training job, commit its row, and send its message. Raises `Refused` and `Conflict`."""
+        """Admit a training job, commit its row, and send its message. Raises `Refused` and `Conflict`.
+
+        When the same request came before, its job is returned, whatever became of the data set since.
+        """
         with self.database.begin() as cx:
+            earlier = jobs.earlier_job(
+                cx,
+                owner=asked.owner,
+                idempotency_key=asked.idempotency_key,
+                request_sha256=request_digest(spec),
+            )
+            if earlier is not None:
+                return earlier
             with _unknown_dataset_refused():
                 row = datasets.get_dataset(cx, dataset_id=parse_id("ds", spec.dataset))
             summary = DatasetSummary.model_validate(row.summary) if row.summary else None
@@ -145,13 +164,12 @@ class Submission:
     def _training(
         self, spec: JobSpec, admission: Admission, row: datasets.DatasetRow, asked: Asked
     ) -> jobs.NewJob:
-        plain = canonical(spec)
         return jobs.NewJob(
             id=new_uuid(),
             owner=asked.owner,
             kind=JobKind(spec.task.name),
-            spec=plain,
-            request_sha256=digest_of(plain),
+            spec=canonical(spec),
+            request_sha256=request_digest(spec),
             max_attempts=self.max_attempts,
             model=spec.model,
             dataset_id=row.id,
@@ -169,7 +187,7 @@ class Submission:
             owner=asked.owner,
             kind=JobKind.INGEST,
             spec=row.spec,
-            request_sha256=digest_of(row.spec),
+            request_sha256=_digest(row.spec),
             max_attempts=self.max_attempts,
             dataset_id=row.id,
             dataset_version=row.version,
@@ -187,16 +205,15 @@ def _unknown_dataset_refused() -> Iterator[None]:
 
 
 def _dataset(dataset_id: UUID, upload: Upload, asked: Asked) -> datasets.NewDataset:
-    plain = canonical(upload.spec)
     return datasets.NewDataset(
         id=dataset_id,
         owner=asked.owner,
         name=upload.spec.name,
         kind=upload.spec.kind,
-        spec=plain,
+        spec=canonical(upload.spec),
         files=[asdict(f) for f in upload.files],
         size_bytes=upload.size_bytes,
         sha256=upload.sha256,
-        request_sha256=digest_of(plain, upload.sha256),
+        request_sha256=request_digest(upload.spec, upload.sha256),
         idempotency_key=asked.idempotency_key,
     )

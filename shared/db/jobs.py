@@ -28,6 +28,7 @@ __all__ = [
     "JobRow",
     "NewJob",
     "count_jobs",
+    "earlier_job",
     "get_job",
     "get_report",
     "insert_job",
@@ -50,10 +51,37 @@ def insert_job(cx: Connection, *, job: NewJob) -> Inserted:
     """
     created = _insert_unless_known(cx, job)
     if created is None:
-        return Inserted(_earlier(cx, job), created=False)
+        earlier = earlier_job(
+            cx, owner=job.owner, idempotency_key=job.idempotency_key, request_sha256=job.request_sha256
+        )
+        if earlier is None:
+            raise NotFound("no such job", code="job_not_found")
+        return Inserted(earlier, created=False)
     queued = Transition(from_status=None, to_status=JobStatus.QUEUED, cause="created", detail={})
     record_event(cx, job_id=job.id, transition=queued)
     return Inserted(created, created=True)
+
+
+def earlier_job(
+    cx: Connection, *, owner: str, idempotency_key: str | None, request_sha256: bytes
+) -> JobRow | None:
+    """Return the job that an earlier request with the same idempotency key created, none when there is none.
+
+    Raises `Refused` (`idempotency_key_reused`) when that request had another body.
+    """
+    if idempotency_key is None:
+        return None
+    same_key = and_(job.c.owner == owner, job.c.idempotency_key == idempotency_key)
+    row = cx.execute(select(*columns_of(job, JobRow), job.c.request_sha256).where(same_key)).one_or_none()
+    if row is None:
+        return None
+    *shown, earlier_sha256 = tuple(row)
+    if bytes(earlier_sha256) != request_sha256:
+        raise Refused(
+            "this Idempotency-Key came before with another body; wanted a new key",
+            code="idempotency_key_reused",
+        )
+    return JobRow(**dict(zip(JobRow.__dataclass_fields__, shown, strict=True)))
 
 
 def get_job(cx: Connection, *, job_id: UUID) -> JobRow:
@@ -199,18 +227,6 @@ def _insert_unless_known(cx: Connection, new: NewJob) -> JobRow | None:
             raise
         raise NotFound("the data set does not exist any more", code="dataset_not_found") from error
     return None if row is None else one_of(JobRow, row)
-
-
-def _earlier(cx: Connection, new: NewJob) -> JobRow:
-    same_key = and_(job.c.owner == new.owner, job.c.idempotency_key == new.idempotency_key)
-    row = _found(cx, select(*columns_of(job, JobRow), job.c.request_sha256).where(same_key))
-    *shown, request_sha256 = tuple(row)
-    if bytes(request_sha256) != new.request_sha256:
-        raise Refused(
-            "this Idempotency-Key came before with another body; wanted a new key",
-            code="idempotency_key_reused",
-        )
-    return JobRow(**dict(zip(JobRow.__dataclass_fields__, shown, strict=True)))
 
 
 def _jobs() -> Select[Any]:
