@@ -17,6 +17,8 @@ from shared.errors import Unavailable
 from shared.logs import configure_logs
 from shared.settings import settings
 
+GRACE_SECONDS = 10
+"""For requests that are being answered when the end comes."""
 THREADS_END_SECONDS = 2.0
 
 
@@ -64,7 +66,7 @@ def main() -> int:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         ),
         streams=app.state.services.streams,
     )

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
+from services.api.__main__ import GRACE_SECONDS, THREADS_END_SECONDS
+from services.api.inference.service import STOP_SECONDS
+from shared.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -72,6 +76,46 @@ def test_every_lasting_service_is_asked_for_its_health() -> None:
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"migrate"}
 
 
+def test_postgres_is_healthy_only_when_other_containers_can_reach_it() -> None:
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
+def test_every_gradus_process_has_longer_to_stop_than_it_takes() -> None:
+    grace = {
+        name: int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        for name in ("gateway", "worker", "worker-gpu")
+    }
+    assert min(grace["worker"], grace["worker-gpu"]) > float(
+        Settings.model_fields["stop_grace_seconds"].default
+    )
+    assert grace["gateway"] > GRACE_SECONDS + STOP_SECONDS + THREADS_END_SECONDS
+
+
+def test_every_process_reaches_what_its_settings_name() -> None:
+    for name in ("migrate", "gateway", "worker", "worker-gpu", "sweeper"):
+        environment = SERVICES[name]["environment"]
+        unknown = {n for n in environment if n.removeprefix("GRADUS_").lower() not in Settings.model_fields}
+        assert unknown == set(), name
+        hosts = re.findall(r"(?:@|//)([a-z]+):[0-9]+", " ".join(environment.values()))
+        assert set(hosts) == {"postgres", "valkey"}, name
+
+
+def test_prometheus_scrapes_the_processes_where_they_listen() -> None:
+    scrape = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    named = {t for s in scrape for c in s.get("static_configs", ()) for t in c["targets"]}
+    named |= {f"{n}:{c['port']}" for s in scrape for c in s.get("dns_sd_configs", ()) for n in c["names"]}
+    port = Settings.model_fields["port"].default
+    assert named == {
+        f"gateway:{port}",
+        f"worker:{port + 1}",
+        f"worker-gpu:{port + 1}",
+        f"sweeper:{port + 2}",
+    }
+    key = scrape[0]["authorization"]["credentials_file"]
+    assert key == f"{SERVICES['migrate']['environment']['GRADUS_HOME']}/metrics.key"
+    assert any(v.startswith(f"keys:{Path(key).parent}") for v in SERVICES["prometheus"]["volumes"])
+
+
 def test_the_containers_run_modules_of_this_tree() -> None:
     assert {
         "migrations",
@@ -94,6 +138,49 @@ def test_a_module_that_a_container_runs_can_be_imported(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+IMAGES = {
+    "migrations.__main__": "api",
+    "services.api.__main__": "api",
+    "services.standalone.first_keys": "api",
+    "services.worker.__main__": "worker",
+    "services.worker.sweeper": "worker",
+}
+"""What runs in an image, and the requirements that were installed in it."""
+IMPORT_IN_IMAGE = """
+import importlib, re, sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+normal = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+held = {line.split("==")[0] for line in Path("requirements", sys.argv[2] + ".txt").read_text().splitlines()}
+absent = {n for n, owners in packages_distributions().items() if not {normal(o) for o in owners} & held}
+
+class NotInTheImage:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in absent:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, NotInTheImage())
+importlib.import_module(sys.argv[1])
+"""
+
+
+def imported_in_image(module: str, requirements: str) -> subprocess.CompletedProcess[str]:
+    """Import a module where everything else that is installed here seems to be missing."""
+    command = [sys.executable, "-c", IMPORT_IN_IMAGE, module, requirements]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("module", IMAGES)
+def test_an_image_holds_what_its_programs_import(module: str) -> None:
+    done = imported_in_image(module, IMAGES[module])
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_check_of_an_image_would_notice_what_is_missing() -> None:
+    assert "httpx" in imported_in_image("services.standalone.installation", "api").stderr
 
 
 def test_no_secret_is_written_down() -> None:
