@@ -115,7 +115,7 @@ class Stack:
         self._secret = secrets.token_hex(32)
         self.key = ""
         self._over = threading.Event()
-        self._manager = threading.Thread(target=self._revive, name="process-manager", daemon=True)
+        self._reviver = threading.Thread(target=self._revive, name="reviver", daemon=True)
 
     @property
     def address(self) -> str:
@@ -139,7 +139,7 @@ class Stack:
             log = self.folder / f"{name}.log"
             self.parts[name] = Part(name, module, self._environment(name), log, cores)
             self.parts[name].start()
-        self._manager.start()
+        self._reviver.start()
 
     def _revive(self) -> None:
         """Start again whatever has ended, as a process manager would."""
@@ -166,8 +166,8 @@ class Stack:
     def stop(self) -> None:
         """End everything that was started here."""
         self._over.set()
-        if self._manager.is_alive():
-            self._manager.join()
+        if self._reviver.is_alive():
+            self._reviver.join()
         for part in self.parts.values():
             part.send(signal.SIGCONT)
             part.send(signal.SIGTERM)
