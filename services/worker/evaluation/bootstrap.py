@@ -40,13 +40,19 @@ class Interval:
 def resample(
     measures: Mapping[str, Measure], *, rows: int, seed: int, unit_N: Longs | None = None
 ) -> dict[str, dict[str, Floats]]:
-    """Return each candidate's metrics [R] over the same 1,000 resamples; `unit_N` names each row's unit."""
+    """Return each candidate's metrics [R] over the same 1,000 resamples; `unit_N` names each row's unit.
+
+    Without a row there is nothing to draw from, and no candidate has a metric.
+    """
     found: dict[str, list[dict[str, Floats]]] = {name: [] for name in measures}
     for weights_RN in _weights(rows, unit_N, np.random.default_rng(seed)):
         for name, measure in measures.items():
             found[name].append(measure(weights_RN))
     return {
-        name: {metric: np.concatenate([block[metric] for block in blocks]) for metric in blocks[0]}
+        name: {
+            metric: np.concatenate([block[metric] for block in blocks])
+            for metric in (blocks[0] if blocks else ())
+        }
         for name, blocks in found.items()
     }
 

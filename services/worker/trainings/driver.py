@@ -50,6 +50,7 @@ class Driver:
         """Train, judge, pack and finish. Raises `Preempted`, `Fenced`, `Diverged`, `Unavailable`."""
         self._resume()
         self._train()
+        self._leave_if_asked()
         restore_weights(self._session.best_snapshot(), net=self._course.net)
         self._course.net.eval()
         self._plan.settle()
@@ -89,13 +90,16 @@ class Driver:
                 self._save(best=False)
 
     def _end_epoch(self) -> bool:
-        """Evaluate; save a best net and the last one. Tell whether it was the last."""
+        """Evaluate; save a best net and the last one. Tell whether it was the last.
+
+        For as long as no evaluation gave the monitored metric a value, the newest net is the best.
+        """
         self._recorder.flush()
         metrics = finite(self._plan.validate())
         step = self._recorder.step
         self._recorder.evaluated(metrics)
         self._stopping = self._stopping.observe(metrics.get(self._stopping.monitor, float("nan")), step=step)
-        best = self._stopping.improved_at(step) or self._recorder.best is None
+        best = self._stopping.improved_at(step) or self._stopping.best is None
         if best:
             self._recorder.best = {"step": step, "epoch": self._recorder.epoch, "metrics": metrics}
         ends = self._stopping.should_stop or step >= self._course.schedule.total_steps

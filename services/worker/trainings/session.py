@@ -10,7 +10,7 @@ import structlog
 
 from services.worker.measures import Measure, report
 from services.worker.training.checkpoint import Snapshot, from_bytes
-from shared.db.blobs import CheckpointRow, get_checkpoint, last_checkpoint, read_blob
+from shared.db.blobs import CheckpointRow, get_checkpoint, last_checkpoint, read_range
 from shared.db.engine import Database, open_database
 from shared.db.job_writes import (
     Progress,
@@ -23,7 +23,6 @@ from shared.db.job_writes import (
     yield_up,
 )
 from shared.db.jobs import JobRow, get_job
-from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -143,9 +142,6 @@ def open_session(*, job_id: Any, fence: int, settings: Settings, stop: StopFlag)
 def _snapshot(cx: Any, row: CheckpointRow | None) -> Snapshot | None:  # noqa: ANN401
     if row is None:
         return None
-    payload = read_blob(cx, blob=row.blob())
+    payload = b"".join(read_range(cx, blob=row.blob()))  # `from_bytes` holds them against their hash
     report(Measure.CHECKPOINT_BYTES_READ, len(payload))
     return from_bytes(payload, sha256_hex=row.sha256)
-
-
-__all__ = ["Session", "StopFlag", "Unavailable", "open_session"]
