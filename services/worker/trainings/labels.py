@@ -34,7 +34,7 @@ def binary_labels(records: Records, target: str) -> Labels:
         levels = np.unique(column[~np.isnan(column)])
         _require_two(len(levels))
         values = np.where(np.isnan(column), np.nan, (column == levels[1]).astype(np.float64))
-        return Labels(values, f"{levels[1]:g}")
+        return Labels(values, _written(levels[1]))
     texts = records.categories.get(target)
     if texts is None:
         raise Refused(
@@ -55,9 +55,14 @@ def group_values(records: Records, group: str | None) -> list[str | None] | None
         if group in columns:
             return list(columns[group])
     if group in records.numbers:
-        return [None if np.isnan(value) else f"{value:g}" for value in records.numbers[group]]
+        return [None if np.isnan(value) else _written(value) for value in records.numbers[group]]
     message = "wanted a column of type id, category or number"
     raise Refused("records cannot be grouped by it", findings=[Finding(("task", "split", "group"), message)])
+
+
+def _written(value: float) -> str:
+    """Return a number with all its digits, so that two long ids never become one."""
+    return str(np.format_float_positional(value, trim="-"))
 
 
 def _require_two(count: int) -> None:
