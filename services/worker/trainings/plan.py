@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 import torch
@@ -59,5 +60,5 @@ class Plan(Protocol):
 
 
 def finite(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the metrics that have a value."""
-    return {name: float(value) for name, value in metrics.items() if value is not None}
+    """Return the metrics that have a value, which NaN and infinity are not."""
+    return {name: float(value) for name, value in metrics.items() if value is not None and isfinite(value)}

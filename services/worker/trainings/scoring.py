@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from services.worker.evaluation.ranking import CandidateScorer, Scorer
+from shared.errors import Diverged
 
 Longs = npt.NDArray[np.int64]
 Floats32 = npt.NDArray[np.float32]
@@ -53,9 +54,12 @@ def pair_scorer(net: nn.Module, *, device: torch.device) -> CandidateScorer:
 
 @torch.no_grad()
 def probabilities(net: nn.Module, numbers_BF: Floats32, codes_BC: Longs, *, device: torch.device) -> Floats:
-    """Return the probability of label 1 for each record, float64[B]."""
+    """Return the probability of label 1 for each record, float64[B]. Raises `Diverged` on NaN."""
     net.eval()
     numbers = torch.split(torch.as_tensor(numbers_BF, device=device), RECORDS_AT_ONCE)
     codes = torch.split(torch.as_tensor(codes_BC, device=device), RECORDS_AT_ONCE)
     logits = [net(n, c).double().cpu() for n, c in zip(numbers, codes, strict=True)]
-    return np.asarray(torch.sigmoid(torch.cat(logits)).numpy(), np.float64)
+    found = torch.sigmoid(torch.cat(logits))
+    if torch.isnan(found).any():
+        raise Diverged("the net gives a record a probability that is not a number")
+    return np.asarray(found.numpy(), np.float64)
