@@ -72,3 +72,9 @@ def test_a_long_log_is_set_aside_while_its_writer_goes_on(
         log.write(b"more")
     assert (tmp_path / "gateway.log.1").read_bytes() == b"twelve bytes"
     assert path.read_bytes() == b"more"
+
+
+def test_what_a_crash_left_half_written_is_never_a_password(tmp_path: Path) -> None:
+    (tmp_path / "secret.key.new").write_text("")
+    assert len(password_in(tmp_path / "secret.key")) >= 40
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
