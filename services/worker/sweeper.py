@@ -34,6 +34,7 @@ LOCK = 0x73776565  # "swee": two sweepers at once would only do each other's wor
 LEFTOVERS_SECONDS = 600.0
 SILENT_SECONDS = 600.0
 """A worker not heard of for so long is dropped from the record."""
+CHECKPOINTS_A_SWEEP = 20
 _log = logger(__name__)
 
 
@@ -53,13 +54,17 @@ class Sweeper:
         self._leftovers_at = 0.0
 
     def sweep(self) -> bool:
-        """Reap, cancel, prune, republish, tidy; return whether this sweeper was the one to do it."""
+        """Reap, cancel, republish, prune, tidy; return whether this sweeper was the one to do it.
+
+        What jobs wait for is committed first: deleting a large checkpoint may outlast a statement's limit.
+        """
         with self._metrics.seconds.time():
             with self._database.begin() as cx:
                 if not try_lock(cx, LOCK):
                     return False
                 self._put_right(cx)
             self._republish()
+            self._prune()
             self._tidy_storage()
         self._metrics.last_run.set_to_current_time()
         return True
@@ -69,9 +74,17 @@ class Sweeper:
         self._metrics.expired.inc(len(reaped))
         for ended in (*reaped, *cancel_waiting(cx)):
             self._count(ended)
-        self._metrics.pruned.inc(prune_checkpoints(cx))
         drop_silent(cx, after_seconds=SILENT_SECONDS)
         self._metrics.database_bytes.set(database_bytes(cx))
+
+    def _prune(self) -> None:
+        """Delete checkpoints that nobody needs, each on its own, so that the slowest keeps no other."""
+        for _ in range(CHECKPOINTS_A_SWEEP):
+            with self._database.begin() as cx:
+                pruned = prune_checkpoints(cx, limit=1)
+            if not pruned:
+                return
+            self._metrics.pruned.inc(pruned)
 
     def _count(self, ended: Ended) -> None:
         _log.info(

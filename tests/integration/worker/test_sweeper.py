@@ -12,12 +12,14 @@ from services.worker.metrics import SweeperMetrics
 from services.worker.sweeper import LOCK, Sweeper
 from shared.db.engine import Database
 from shared.db.heartbeats import Heartbeat, beat
+from shared.db.job_writes import commit_progress
 from shared.db.jobs import get_job, list_events, request_cancel
 from shared.db.server import try_lock
+from shared.errors import Unavailable
 from shared.queue import Publisher
 from shared.settings import Settings
 from shared.storage import Storage, upload_folder
-from tests.support.rows import add_dataset, add_job, claim_one
+from tests.support.rows import a_checkpoint, add_dataset, add_job, claim_one, progress_to
 
 
 class Broom:
@@ -138,3 +140,27 @@ def test_the_metrics_say_when_it_last_swept(broom: Broom):
     broom.sweep()
     assert broom.count("sweeper_last_run_timestamp_seconds") > 1.7e9
     assert broom.count("db_size_bytes") > 1e6
+
+
+def test_a_checkpoint_that_cannot_be_deleted_keeps_no_job_waiting(
+    database: Database, database_url: str, broker_url: str, tmp_path: Path
+):
+    with database.begin() as cx:
+        row = add_job(cx)
+        won = claim_one(cx)
+        for step in (10, 20):
+            progress = progress_to(step, checkpoint=a_checkpoint(step))
+            commit_progress(cx, job_id=row.id, fence=won.fence, lease_seconds=30, progress=progress)
+        cx.execute(text("UPDATE job SET lease_until = created_at"))
+    hasty = Database(database_url, application_name="gradus-tests", statement_timeout_seconds=0.3)
+    broom = Broom(hasty, broker_url, tmp_path)
+    with database.begin() as cx:
+        cx.execute(text("SELECT 1 FROM checkpoint FOR UPDATE"))
+        with pytest.raises(Unavailable):
+            broom.sweep()
+    with database.begin() as cx:
+        assert get_job(cx, job_id=row.id).status == "queued"
+    broom.sweep()
+    assert broom.count("checkpoints_pruned_total") == 1
+    broom.publisher.close()
+    hasty.dispose()
