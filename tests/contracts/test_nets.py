@@ -146,10 +146,11 @@ def test_neumf_is_the_papers_formula():
     net = build(PARAMS["neumf"], SIZES, seed=5).eval()
     assert isinstance(net, Neumf)
     users, items = torch.tensor([1, 4]), torch.tensor([[3, 5], [0, 8]])
-    user, item = net.users[users].unsqueeze(1).expand(2, 2, 8), net.items[items]
+    p, q = net.users[users].unsqueeze(1).expand(2, 2, 4), net.items[items]
+    deep_p, deep_q = net.deep_users[users].unsqueeze(1).expand(2, 2, 4), net.deep_items[items]
     weight = torch.cat([net.user_layer.weight, net.item_layer.weight], dim=1)
-    hidden = torch.cat([user[..., 4:], item[..., 4:]], -1) @ weight.T + net.item_layer.bias
+    hidden = torch.cat([deep_p, deep_q], -1) @ weight.T + net.item_layer.bias
     deep = net.body(hidden.relu())
     head = torch.cat([net.product_head, net.body_head.weight[0]])
-    wanted = torch.cat([user[..., :4] * item[..., :4], deep], -1) @ head + net.body_head.bias
+    wanted = torch.cat([p * q, deep], -1) @ head + net.body_head.bias
     assert torch.allclose(net(users, items), wanted, atol=1e-6)

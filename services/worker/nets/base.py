@@ -1,17 +1,11 @@
-"""What every net offers, and how it reads rows of a table.
-
-Shapes: B rows of a batch, N items of a row, d width of an embedding, F numbers, C categories.
-"""
+"""What every net offers, and how it reads rows of a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-
-from services.worker.nets.dropout import Dropout
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +49,3 @@ def rows_of(weight: Tensor, index: Tensor) -> Tensor:
 def values_of(weight: Tensor, index: Tensor) -> Tensor:
     """Return the entries of a vector [R] that an index of any shape names, in its shape."""
     return rows_of(weight.unsqueeze(-1), index).squeeze(-1)
-
-
-def perceptron(widths: tuple[int, ...], *, dropout: float) -> nn.Sequential:
-    """Return ReLU layers from widths[0] to widths[-1], He-initialised, each followed by dropout."""
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in pairwise(widths):
-        layer = nn.Linear(fan_in, fan_out)
-        nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias)
-        layers += [layer, nn.ReLU(), *([Dropout(dropout)] if dropout else [])]
-    return nn.Sequential(*layers)

@@ -10,7 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from services.worker.nets.base import Net, Sizes, perceptron, rows_of, table
+from services.worker.nets.base import Net, Sizes, rows_of, table
+from services.worker.nets.layers import Perceptron
 from shared.catalog import MlpParams
 
 
@@ -29,7 +30,7 @@ class Mlp(Net):
             table(levels, width, std=width**-0.5) for levels, width in zip(sizes.levels, widths, strict=True)
         )
         layers = (sizes.numbers + sum(widths), *params.hidden)
-        self.body = perceptron(layers, dropout=params.dropout)
+        self.body = Perceptron(layers, dropout=params.dropout)
         self.head = nn.Linear(layers[-1], 1)
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.constant_(self.head.bias, sizes.start)

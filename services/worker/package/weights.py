@@ -52,8 +52,8 @@ def _mf(net: Mf) -> bytes:
 def _neumf(net: Neumf) -> bytes:
     return neumf_graph(
         NeumfWeights(
-            users=_array(net.users),
-            items=_array(net.items),
+            users=_beside(net.users, net.deep_users),
+            items=_beside(net.items, net.deep_items),
             user_half=_array(net.user_layer.weight),
             item_half=_layer(net.item_layer),
             hidden=_layers(net.body),
@@ -72,6 +72,10 @@ def _mlp(net: Mlp) -> bytes:
 
 def _array(parameter: torch.Tensor) -> Weights:
     return np.asarray(parameter.detach().numpy())
+
+
+def _beside(left: torch.Tensor, right: torch.Tensor) -> Weights:
+    return np.concatenate([_array(left), _array(right)], axis=1)
 
 
 def _layer(layer: nn.Linear) -> Layer:

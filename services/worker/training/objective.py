@@ -17,9 +17,9 @@ Objective = Callable[[Tensor, Tensor | None], Tensor]
 def pair_cross_entropy(scores_BN: Tensor, targets: Tensor | None) -> Tensor:
     """Return −log σ(s⁺) − Σ log σ(−s⁻) over all B·N samples; column 0 is the positive (arXiv 1708.05031)."""
     del targets
-    positive_B, negatives = scores_BN[:, 0], scores_BN[:, 1:]
-    total = functional.softplus(-positive_B).sum() + functional.softplus(negatives).sum()
-    return total / scores_BN.numel()
+    labels_BN = torch.zeros_like(scores_BN)
+    labels_BN[:, 0] = 1.0
+    return functional.binary_cross_entropy_with_logits(scores_BN, labels_BN)
 
 
 def bpr(scores_BN: Tensor, targets: Tensor | None) -> Tensor:
