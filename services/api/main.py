@@ -53,10 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     operations.probes,
     pages.router,
 )
-QUIET = frozenset(
-    {"/livez", "/readyz", "/metrics"}
-    | {f"/v1/models/{{name}}/{k}" for k in ("recommend", "similar", "diagnose")}
-)
+QUIET = frozenset({"/livez", "/readyz", "/metrics"}) | metrics.PREDICTIONS
 """Routes whose every call would fill the log; metrics count them."""
 WATCHED_STATUSES = ("401", "403", "404", "409", "422", "429", "500", "503")
 

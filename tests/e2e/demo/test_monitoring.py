@@ -106,7 +106,7 @@ def test_a_question_of_the_dashboard_has_an_answer(prometheus: httpx.Client, tit
 @pytest.mark.parametrize(("name", "query"), ALERTS, ids=[name for name, _ in ALERTS])
 def test_an_alert_asks_for_metrics_that_exist(prometheus: httpx.Client, name: str, query: str) -> None:
     ask(prometheus, query)
-    wanted = set(re.findall(r"\bgradus[_:][a-zA-Z0-9_:]+", query))
+    wanted = set(re.findall(r"(?:route:)?\bgradus[_:][a-zA-Z0-9_:]+", query))
     known = set(prometheus.get("/api/v1/label/__name__/values").json()["data"])
     assert wanted <= known, name
 
