@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, start_
 from services.worker.children import TRAINER, Nursery, Recipe
 from services.worker.measures import parse
 from services.worker.metrics import WorkerMetrics
-from services.worker.supervisor import Supervisor, Terms
+from services.worker.supervisor import READING_SLOTS, Supervisor, Terms
 from services.worker.tasks import build_app
 from services.worker.upkeep import Heart, Watchman
 from shared.db.engine import open_database
@@ -109,7 +109,7 @@ class Worker:
         app = build_app(self._supervisor, broker_url=self._settings.broker_url)
         app.Worker(
             pool="threads",
-            concurrency=self._settings.slots,
+            concurrency=self._settings.slots + READING_SLOTS,
             hostname=f"gradus-{os.getpid()}@%h",
             without_gossip=True,
             without_mingle=True,

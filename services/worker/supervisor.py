@@ -6,6 +6,7 @@ SIGTERM, then SIGKILL of its process group; a message is only a hint that someth
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 import time
@@ -19,13 +20,15 @@ from shared.db.engine import Connection, Database
 from shared.db.job_leases import Claim, Ended, Renewal, claim, fail, requeue, yield_up
 from shared.db.jobs import get_job
 from shared.errors import Fenced, Unavailable
-from shared.lifecycle import TERMINAL, JobStatus
+from shared.lifecycle import TERMINAL, JobKind, JobStatus
 from shared.logs import logger
 
 DONE, FENCED, DATABASE_AWAY, PREEMPTED, REFUSED, DIVERGED = 0, 3, 4, 5, 10, 11
 WATCH_SECONDS = 0.1
 TAKEN_GRACE_SECONDS = 2.0
 """For a child whose job is not ours any more: it may be leaving by itself, and must write nothing."""
+READING_SLOTS = 1
+"""Data sets that a worker reads at once beside its trainings."""
 _FAILURES = {
     REFUSED: ("refused", "the trainer refused the job's data or settings"),
     DIVERGED: ("diverged", "the loss or a weight became infinite or not a number"),
@@ -44,12 +47,28 @@ class Terms:
     grace_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Slots for jobs of some kinds."""
+
+    kinds: tuple[JobKind, ...]
+    free: threading.Semaphore
+
+
 class Supervisor:
-    """Runs at most `slots` jobs at once, each in a child process of its own."""
+    """Runs at most `slots` jobs at once, each in a child process of its own, and reads data sets beside them.
+
+    Reading has a lane of its own, so that an upload never waits for a training to end.
+    """
 
     def __init__(self, database: Database, nursery: Nursery, metrics: WorkerMetrics, terms: Terms) -> None:
         self._database, self._nursery, self._metrics, self._terms = database, nursery, metrics, terms
-        self._free = threading.Semaphore(terms.slots)
+        self._lanes = (
+            Lane(tuple(JobKind), threading.Semaphore(terms.slots)),
+            Lane((JobKind.INGEST,), threading.Semaphore(READING_SLOTS)),
+        )
+        self._hints = itertools.count(1)
+        self._last_hint = 0
         self._busy = 0
         self._counting = threading.Lock()
         self._stopping = False
@@ -73,19 +92,27 @@ class Supervisor:
     def attend(self) -> int:
         """Work in this thread until nothing is queued, and return how many jobs were run.
 
-        When all slots are taken it returns at once: whoever holds one goes on with the next job.
+        When every lane is taken it returns at once: whoever holds a slot goes on with the next job. A hint
+        that came while a slot was held is looked after by its holder, who may have looked just before.
         """
         self.heard_at = time.monotonic()
-        if not self._free.acquire(blocking=False):
-            return 0
-        try:
-            return self._work_off()
-        finally:
-            self._free.release()
-
-    def _work_off(self) -> int:
+        self._last_hint = next(self._hints)
         ran = 0
-        while not self._stopping and (won := self._claim()) is not None:
+        while True:
+            heard = self._last_hint
+            lane = next((lane for lane in self._lanes if lane.free.acquire(blocking=False)), None)
+            if lane is None:
+                return ran
+            try:
+                ran += self._work_off(lane)
+            finally:
+                lane.free.release()
+            if self._stopping or heard == self._last_hint:
+                return ran
+
+    def _work_off(self, lane: Lane) -> int:
+        ran = 0
+        while not self._stopping and (won := self._claim(lane)) is not None:
             self._count_busy(1)
             try:
                 self._run(won)
@@ -94,11 +121,13 @@ class Supervisor:
             ran += 1
         return ran
 
-    def _claim(self) -> Claim | None:
+    def _claim(self, lane: Lane) -> Claim | None:
         terms = self._terms
         try:
             with self._database.begin() as cx:
-                won = claim(cx, worker_id=terms.worker_id, lease_seconds=terms.lease_seconds)
+                won = claim(
+                    cx, worker_id=terms.worker_id, lease_seconds=terms.lease_seconds, kinds=lane.kinds
+                )
         except Unavailable:
             # A claim whose COMMIT was lost may stand; its lease expires and the sweeper requeues it.
             self._metrics.claims.labels("failed").inc()
@@ -245,4 +274,4 @@ class Supervisor:
 
     def _show_slots(self) -> None:
         self._metrics.slots.labels("busy").set(self._busy)
-        self._metrics.slots.labels("free").set(self._terms.slots - self._busy)
+        self._metrics.slots.labels("free").set(max(0, self._terms.slots - self._busy))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from shared.db.datasets import settle_reading
 from shared.db.events import Transition, record_event
 from shared.errors import Fenced
-from shared.lifecycle import JobStatus
+from shared.lifecycle import JobKind, JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ UPDATE job SET status = 'running', fence = fence + 1, attempt = attempt + 1, wor
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
        started_at = coalesce(started_at, clock_timestamp())
  WHERE id = (SELECT id FROM job WHERE status = 'queued' AND cancel_requested_at IS NULL
+                AND kind = ANY(:kinds)
               ORDER BY priority DESC, created_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id AS job_id, kind, fence, attempt, step,
           extract(epoch FROM clock_timestamp() - queued_at)::float8 AS waited_seconds, last_checkpoint
@@ -119,15 +120,16 @@ SELECT id FROM job
 """)
 
 
-def claim(cx: Connection, *, worker_id: str, lease_seconds: float) -> Claim | None:
-    """Take the best queued job, or none when nobody waits; exactly one worker wins a job.
+def claim(
+    cx: Connection, *, worker_id: str, lease_seconds: float, kinds: Sequence[JobKind] = tuple(JobKind)
+) -> Claim | None:
+    """Take the best queued job of some kinds, or none when nobody waits; exactly one worker wins a job.
 
     What an earlier attempt wrote after the last checkpoint is dropped, so that the curve is always the
     curve of one trajectory; on hardware that is not bit-identical the new points would differ.
     """
-    row = (
-        cx.execute(_CLAIM, {"worker_id": worker_id, "lease_seconds": lease_seconds}).mappings().one_or_none()
-    )
+    values = {"worker_id": worker_id, "lease_seconds": lease_seconds, "kinds": list(kinds)}
+    row = cx.execute(_CLAIM, values).mappings().one_or_none()
     if row is None:
         return None
     won = Claim(**{name: row[name] for name in Claim.__dataclass_fields__})

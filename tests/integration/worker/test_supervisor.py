@@ -16,12 +16,13 @@ from prometheus_client import CollectorRegistry
 
 from services.worker.children import Nursery, Recipe
 from services.worker.metrics import WorkerMetrics
-from services.worker.supervisor import Supervisor, Terms
+from services.worker.supervisor import Lane, Supervisor, Terms
 from shared.db.curves import read_curve
 from shared.db.engine import Database
-from shared.db.job_leases import reap_expired
+from shared.db.job_leases import Claim, reap_expired
 from shared.db.jobs import JobRow, get_job, list_events, request_cancel, request_pause, resume
 from shared.db.registry import read_package
+from shared.lifecycle import JobKind
 from tests.support.rows import add_dataset, add_job
 
 FAKE = Path(__file__).resolve().parents[2] / "support" / "fake_trainer.py"
@@ -47,9 +48,10 @@ class Bench:
         self.supervisor = Supervisor(database, self.nursery, metrics, terms)
         self.threads: list[threading.Thread] = []
 
-    def add(self, **spec: object) -> UUID:
+    def add(self, kind: JobKind = JobKind.RECOMMEND, **spec: object) -> UUID:
         with self.database.begin() as cx:
-            return add_job(cx, spec=spec, max_attempts=3, total_steps=20, dataset_id=add_dataset(cx)).id
+            dataset_id = add_dataset(cx)
+            return add_job(cx, kind=kind, spec=spec, max_attempts=3, total_steps=20, dataset_id=dataset_id).id
 
     def attend(self) -> None:
         thread = threading.Thread(target=self.supervisor.attend, daemon=True)
@@ -132,6 +134,35 @@ def test_a_second_hint_does_not_wait_for_a_taken_slot(bench: Bench):
     began = time.monotonic()
     assert bench.supervisor.attend() == 0
     assert time.monotonic() - began < 0.1
+
+
+def test_a_data_set_is_read_while_a_training_holds_the_slot(bench: Bench):
+    training = bench.add(seconds_a_step=0.25)
+    bench.attend()
+    bench.wait(training, lambda row: row.step > 1)
+    reading = bench.add(kind=JobKind.INGEST, steps=2)
+    assert bench.supervisor.attend() == 1
+    assert bench.row(reading).status == "succeeded"
+    assert bench.row(training).status == "running"
+
+
+def test_a_hint_that_meets_a_slot_being_left_is_looked_after(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """The holder has just found nothing; a job and its hint come before the slot is free again."""
+    supervisor, late = bench.supervisor, list[UUID]()
+    claim_of = supervisor._claim
+
+    def claim_then_be_overtaken(lane: Lane) -> Claim | None:
+        won = claim_of(lane)
+        if won is None and not late:
+            late.append(bench.add(steps=2))
+            overtaken = threading.Thread(target=supervisor.attend)
+            overtaken.start()
+            overtaken.join(timeout=20)
+        return won
+
+    monkeypatch.setattr(supervisor, "_claim", claim_then_be_overtaken)
+    supervisor.attend()
+    assert bench.row(late[0]).status == "succeeded"
 
 
 @pytest.mark.parametrize(
