@@ -31,6 +31,8 @@ REFILL_SECONDS = 1.0
 FAILURE_PAUSE_SECONDS = 5.0
 """Between standby children that die before they were ready."""
 CLOSE_SECONDS = 5.0
+PARENT = "GRADUS_SUPERVISOR_PID"
+"""Names the process that a child must not outlive, which may have died before the kernel could be asked."""
 _log = logger(__name__)
 
 
@@ -61,7 +63,12 @@ class Recipe:
     def start(self) -> subprocess.Popen[bytes]:
         """Start a child as the leader of its own process group."""
         number = str(max(1, self.threads))
-        paths = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": number, "PYTHONUNBUFFERED": "1"}
+        paths = {
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": number,
+            "PYTHONUNBUFFERED": "1",
+            PARENT: str(os.getpid()),
+        }
         return subprocess.Popen(
             [sys.executable, str(self.script)],
             cwd=ROOT,

@@ -46,7 +46,7 @@ def read_order() -> Order | None:
 
 def main() -> int:
     """Announce readiness with torch imported, then run the job that comes."""
-    die_with_parent(os.getppid())
+    die_with_parent(int(os.environ.get("GRADUS_SUPERVISOR_PID", os.getppid())))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from services.worker.child import run_order, warm_up
 
