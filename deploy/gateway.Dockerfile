@@ -15,7 +15,8 @@ COPY services/api services/api
 COPY services/standalone services/standalone
 
 # Prometheus' own image runs as nobody too, and reads its key from a volume it shares with this one.
-RUN install --directory --owner=nobody --group=nogroup /var/lib/gradus /var/lib/gradus/storage /var/lib/gradus/keys
+RUN install --directory --owner=nobody --group=nogroup \
+    /var/lib/gradus /var/lib/gradus/storage /var/lib/gradus/keys /var/lib/gradus/keys/metrics
 USER 65534:65534
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,7 +1,8 @@
 """The first API keys: made once, written where their owner alone can read them.
 
-`python -m services.standalone.first_keys` writes `admin.key` and, for Prometheus, `metrics.key` into
-`GRADUS_HOME` for the database that `GRADUS_DATABASE_URL` names.
+`python -m services.standalone.first_keys` does that for the database that `GRADUS_DATABASE_URL` names.
+It writes `admin.key` into `GRADUS_HOME`, and `metrics.key` into its folder `metrics`, which Prometheus can
+be handed alone.
 """
 
 from __future__ import annotations
@@ -68,15 +69,20 @@ def main() -> int:
     """Write both keys; return the exit status."""
     own = settings()
     own.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    metrics_key = own.home / "metrics" / "metrics.key"
+    metrics_key.parent.mkdir(exist_ok=True, mode=0o700)
     try:
         database = Database(own.database_url, application_name="gradus-keys", pool_size=1)
         secret = server_secret(own)
         ensure_key(database, own.home / "admin.key", secret=secret, scopes=ADMIN_SCOPES)
-        ensure_key(database, own.home / "metrics.key", secret=secret, scopes=("metrics",))
+        ensure_key(database, metrics_key, secret=secret, scopes=("metrics",))
     except GradusError as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
-    sys.stdout.write(f"admin.key and metrics.key stand in {own.home}\n")
+    except FileNotFoundError:
+        sys.stderr.write("no secret: set GRADUS_SECRET_KEY to that of the gateway\n")
+        return 1
+    sys.stdout.write(f"admin.key and metrics/metrics.key stand in {own.home}\n")
     return 0
 
 

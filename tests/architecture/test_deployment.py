@@ -111,9 +111,16 @@ def test_prometheus_scrapes_the_processes_where_they_listen() -> None:
         f"worker-gpu:{port + 1}",
         f"sweeper:{port + 2}",
     }
-    key = scrape[0]["authorization"]["credentials_file"]
-    assert key == f"{SERVICES['migrate']['environment']['GRADUS_HOME']}/metrics.key"
-    assert any(v.startswith(f"keys:{Path(key).parent}") for v in SERVICES["prometheus"]["volumes"])
+
+
+def test_prometheus_is_handed_its_own_key_and_no_other() -> None:
+    settings = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    key = Path(settings["scrape_configs"][0]["authorization"]["credentials_file"])
+    assert key == Path(SERVICES["migrate"]["environment"]["GRADUS_HOME"], "metrics", "metrics.key")
+    assert f"metrics-key:{key.parent}" in SERVICES["migrate"]["volumes"]
+    assert f"metrics-key:{key.parent}:ro" in SERVICES["prometheus"]["volumes"]
+    assert not any(volume.startswith("keys:") for volume in SERVICES["prometheus"]["volumes"])
+    assert str(key.parent) in (ROOT / "deploy" / "gateway.Dockerfile").read_text()
 
 
 def test_the_containers_run_modules_of_this_tree() -> None:

@@ -71,7 +71,8 @@ def test_the_command_writes_an_admin_key_and_one_for_prometheus(database_url: st
     done = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
-    keys = {name: (tmp_path / "keys" / name).read_text().strip() for name in ("admin.key", "metrics.key")}
+    places = {"admin.key": tmp_path / "keys", "metrics.key": tmp_path / "keys" / "metrics"}
+    keys = {name: (folder / name).read_text().strip() for name, folder in places.items()}
     assert not any(key in done.stdout + done.stderr for key in keys.values())
     database = Database(database_url, application_name="gradus-tests", pool_size=1)
     with database.begin() as cx:
@@ -93,4 +94,19 @@ def test_without_a_database_the_command_says_so(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "GRADUS_DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_secret_the_command_says_so(tmp_path: Path) -> None:
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "GRADUS_HOME": str(tmp_path),
+        "GRADUS_DATABASE_URL": "postgresql+psycopg://nobody@/nowhere",
+    }
+    command = [sys.executable, "-m", "services.standalone.first_keys"]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "GRADUS_SECRET_KEY" in done.stderr
     assert "Traceback" not in done.stderr
