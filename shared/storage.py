@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 from uuid import UUID
 
@@ -118,6 +118,15 @@ class Storage:
             return int(self._fs.size(self._at(path)))
         except FileNotFoundError:
             raise NotFound("no such file in storage") from None
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders right under a folder, sorted; what is half written counts too."""
+        self._fs.invalidate_cache()
+        try:
+            entries = self._fs.ls(self._at(prefix), detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(PurePosixPath(e["name"]).name for e in entries if e["type"] == "directory")
 
     def list(self, prefix: str) -> list[str]:
         """Return the paths of all files under a folder, sorted; none when the folder is not there."""

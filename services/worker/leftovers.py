@@ -43,8 +43,7 @@ def _unneeded(kind: str, status: str | None) -> bool:
 def _folders(storage: Storage) -> set[tuple[str, UUID]]:
     found = set()
     for kind in ("uploads", "datasets"):
-        for path in storage.list(kind):
-            name = path.split("/")[1]
+        for name in storage.folders(kind):
             try:
                 found.add((kind, UUID(name)))
             except ValueError:

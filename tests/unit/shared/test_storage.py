@@ -140,3 +140,12 @@ def test_other_file_systems_are_written_and_read_the_same_way():
     assert list(storage.chunks("a/b")) == [b"abc"]
     storage.delete_tree("a")
     assert storage.list("a") == []
+
+
+@pytest.mark.parametrize("url", ["file", "memory://gradus-folders"])
+def test_folders_are_listed_by_name_even_when_only_half_written(url: str, tmp_path: Path) -> None:
+    storage = Storage(tmp_path.as_uri() if url == "file" else url)
+    assert storage.folders("uploads") == []
+    for path in ("uploads/b/one.csv", "uploads/a/deep/two.csv", "uploads/loose.csv"):
+        storage.save(path, [b"1"])
+    assert storage.folders("uploads") == ["a", "b"]

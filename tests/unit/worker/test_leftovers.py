@@ -42,3 +42,12 @@ def test_folders_of_others_are_left_alone(storage: Storage):
     storage.save("uploads/readme/notes.txt", [b"mine"])
     delete_leftovers(storage, known={}, now=MADE + 9 * DAY)
     assert storage.list("uploads") == ["uploads/readme/notes.txt"]
+
+
+def test_what_a_killed_gateway_left_half_written_is_deleted(tmp_path: Path) -> None:
+    storage = Storage(tmp_path.as_uri())
+    half = tmp_path / "uploads" / str(OLD) / ".0123456789abcdef.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"user,item")
+    assert delete_leftovers(storage, known={}, now=MADE + DAY + 1) == [f"uploads/{OLD}"]
+    assert not half.exists()
