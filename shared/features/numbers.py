@@ -45,9 +45,9 @@ class NumberColumn(BaseModel):
 
 
 def _standard(present: Floats) -> tuple[Floats, Floats]:
+    if present.min() == present.max():  # the mean may differ in its last bit, and sd not be 0
+        return present[:1], np.zeros(1)
     mean, sd = float(present.mean()), float(present.std())
-    if sd == 0.0:
-        return np.array([mean]), np.zeros(1)
     ends = np.array([-STANDARD_LIMIT, STANDARD_LIMIT])
     return mean + sd * ends, ends
 

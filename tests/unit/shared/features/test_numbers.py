@@ -96,3 +96,9 @@ def test_small_and_large_batches_are_encoded_to_the_same_bits():
 
 def test_no_number_columns_give_an_empty_block():
     assert NumberTable([]).encode(np.empty((3, 0))).inputs_BF.shape == (3, 0)
+
+
+def test_a_constant_whose_mean_is_off_by_its_last_bit_scores_zero_too():
+    constant = [0.1] * 7
+    assert np.std(constant) > 0
+    assert encoded([0.1, 0.2], constant) == [[0.0], [0.0]]
