@@ -23,6 +23,7 @@ from shared.db.job_writes import (
     yield_up,
 )
 from shared.db.jobs import JobRow, get_job
+from shared.errors import Conflict
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -144,4 +145,8 @@ def _snapshot(cx: Any, row: CheckpointRow | None) -> Snapshot | None:  # noqa: A
         return None
     payload = b"".join(read_range(cx, blob=row.blob()))  # `from_bytes` holds them against their hash
     report(Measure.CHECKPOINT_BYTES_READ, len(payload))
-    return from_bytes(payload, sha256_hex=row.sha256)
+    try:
+        return from_bytes(payload, sha256_hex=row.sha256)
+    except Conflict:
+        report(Measure.CHECKPOINT_VERIFY_FAILURES, 1)
+        raise

@@ -245,7 +245,7 @@ def test_without_a_metric_the_newest_net_is_the_best(database: Database, tmp_pat
 
 
 def test_a_damaged_checkpoint_ends_the_job_instead_of_being_tried_for_ever(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     school = School(database, Storage(tmp_path.as_uri())).enrol()
     school.add()
@@ -255,3 +255,4 @@ def test_a_damaged_checkpoint_ends_the_job_instead_of_being_tried_for_ever(
         cx.execute(text("UPDATE checkpoint_chunk SET data = set_byte(data, 1000, get_byte(data, 1000) # 1)"))
     with pytest.raises(Conflict, match="damaged"):
         school.attempt(StopFlag())
+    assert 'measure ["checkpoint_verify_failures", 1]' in capsys.readouterr().out
