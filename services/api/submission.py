@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from services.api import metrics
 from services.api.admission import Admission, admit
 from services.api.uploads import Upload
-from shared.db import datasets, jobs
+from shared.db import datasets, jobs, registry
 from shared.db.engine import Database
 from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
 from shared.lifecycle import DatasetStatus, JobKind, JobStatus
@@ -90,6 +90,7 @@ class Submission:
                 row = datasets.get_dataset(cx, dataset_id=parse_id("ds", spec.dataset))
             summary = DatasetSummary.model_validate(row.summary) if row.summary else None
             admission = admit(spec, kind=row.kind, status=row.status, summary=summary)
+            registry.require_task(cx, name=spec.model, task=spec.task.name)
             inserted = jobs.insert_job(cx, job=self._training(spec, admission, row, asked))
         if inserted.created:
             self._created(inserted.row)

@@ -16,7 +16,7 @@ from shared.db.aliases import get_alias, set_alias
 from shared.db.blobs import CHUNK_BYTES, Blob, read_blob
 from shared.db.rows import columns_of, one_of
 from shared.db.tables import model, model_version
-from shared.errors import NotFound
+from shared.errors import Finding, NotFound, Refused
 from shared.specs.ids import new_uuid
 from shared.specs.job import Publish
 
@@ -123,12 +123,26 @@ def read_package(cx: Connection, *, name: str, version: int) -> bytes:
     return read_blob(cx, blob=get_version(cx, name=name, version=version).blob())
 
 
+def require_task(cx: Connection, *, name: str, task: str) -> None:
+    """Raise `Refused` when the versions of a model do another task: its aliases would change their kind."""
+    present = cx.execute(select(model.c.task).where(model.c.name == name)).scalar_one_or_none()
+    if present is not None and present != task:
+        message = (
+            f"a model of this name does the task {present}; wanted another name for one that does {task}"
+        )
+        raise Refused(message, code="model_of_another_task", findings=[Finding(("model",), message)])
+
+
 def add_version(cx: Connection, *, new: NewVersion) -> int:
-    """Write the row of a package whose chunks are written, as the next version of its model."""
+    """Write the row of a package whose chunks are written, as the next version of its model.
+
+    Raises `Refused` when a job of another task has meanwhile given the model its first version.
+    """
     row = insert(model).values(name=new.model, task=new.task).on_conflict_do_nothing()
     cx.execute(row)
     # Two jobs of one model that finish together take their numbers one after the other.
     cx.execute(select(model.c.name).where(model.c.name == new.model).with_for_update(key_share=True))
+    require_task(cx, name=new.model, task=new.task)
     newest = select(func.coalesce(func.max(model_version.c.version), 0))
     version = int(cx.execute(newest.where(model_version.c.model == new.model)).scalar_one()) + 1
     cx.execute(model_version.insert().values(version=version, **_columns(new)))

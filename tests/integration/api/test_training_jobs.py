@@ -7,8 +7,10 @@ from datetime import datetime
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
 from shared.db.engine import Database
+from shared.db.tables import model
 from shared.specs.ids import new_uuid
 from tests.support.gateway import Gateway
 from tests.support.rows import a_checkpoint, add_dataset
@@ -62,6 +64,17 @@ def test_what_cannot_be_run_is_refused_in_its_place(
     assert answer.status_code == 422
     assert loc in [e["loc"] for e in answer.json()["errors"]]
     assert client.get(JOBS).json()["data"] == []
+
+
+def test_a_name_of_a_model_that_does_another_task_is_refused(
+    client: httpx.Client, database: Database
+) -> None:
+    body = job_body(ready_dataset(database))
+    with database.begin() as cx:
+        cx.execute(insert(model).values(name=body["model"], task="diagnose"))
+    answer = client.post(JOBS, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "model_of_another_task")
+    assert [e["loc"] for e in answer.json()["errors"]] == [["model"]]
 
 
 def test_a_data_set_still_being_read_is_a_conflict(client: httpx.Client, database: Database) -> None:

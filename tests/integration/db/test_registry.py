@@ -7,7 +7,7 @@ from shared.db.aliases import alias_versions, get_alias, list_alias_changes, lis
 from shared.db.engine import Connection, Database
 from shared.db.job_writes import Finished, finish
 from shared.db.registry import get_model, get_version, list_models, list_versions, read_package
-from shared.errors import NotFound, StaleRevision
+from shared.errors import NotFound, Refused, StaleRevision
 from shared.specs.job import Publish
 from tests.support.rows import a_result, add_dataset, add_job, claim_one, progress_to
 
@@ -51,6 +51,17 @@ def test_what_does_not_exist_is_not_found(database: Database):
         ):
             with pytest.raises(NotFound):
                 read()
+
+
+def test_a_model_keeps_its_task(database: Database):
+    with database.begin() as cx:
+        train(cx)
+        job = add_job(cx, kind="diagnose")
+        fence = claim_one(cx).fence
+    with pytest.raises(Refused, match="does the task recommend"), database.begin() as cx:
+        finish(cx, job_id=job.id, fence=fence, progress=progress_to(10), result=a_result(job))
+    with database.begin() as cx:
+        assert get_model(cx, name="films").versions == 1
 
 
 class TestPublishing:
