@@ -172,6 +172,10 @@ def _why_not_better(cx: Connection, *, model: str, version: int, present: int) -
     new, old = (get_version(cx, name=model, version=v) for v in (version, present))
     if (new.metric, new.split_sha256, new.dataset_id) != (old.metric, old.split_sha256, old.dataset_id):
         return "not comparable, since the metric, the data set or the split differ"
+    if new.metric not in new.metrics:
+        return f"the test part gives the new one no {new.metric}"
+    if old.metric not in old.metrics:
+        return None
     sign = 1.0 if new.card.get("higher_is_better", True) else -1.0
     if sign * new.metric_value > sign * old.metric_value:
         return None

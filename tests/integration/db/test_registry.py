@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -91,6 +92,18 @@ class TestPublishing:
             assert production(cx) == 1
             train(cx, ndcg=0.39, higher_is_better=False)
             assert production(cx) == 3
+
+    def test_one_that_could_not_be_measured_is_never_better(self, database: Database):
+        with database.begin() as cx:
+            train(cx, ndcg=0.40, higher_is_better=False)
+            job = add_job(cx)
+            unmeasured = a_result(job, ndcg=0.0, higher_is_better=False)
+            unmeasured = replace(unmeasured, version=replace(unmeasured.version, metrics={}))
+            fence = claim_one(cx).fence
+            done = finish(cx, job_id=job.id, fence=fence, progress=progress_to(10), result=unmeasured)
+            assert done.publication == (
+                "alias production stays at version 1: the test part gives the new one no ndcg@10"
+            )
 
     def test_another_split_is_not_comparable(self, database: Database):
         with database.begin() as cx:
