@@ -133,7 +133,7 @@ class Storage:
         self._fs.invalidate_cache()
         start = len(self._root) + 1
         found = self._fs.find(self._at(prefix)) if self._fs.exists(self._at(prefix)) else []
-        return sorted(path[start:] for path in found if not path.endswith(".part"))
+        return sorted(path[start:] for path in found if not path.rsplit("/", 1)[-1].startswith("."))
 
     def delete_tree(self, prefix: str) -> None:
         """Delete a folder and everything in it; nothing happens when it is not there."""

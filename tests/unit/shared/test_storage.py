@@ -149,3 +149,8 @@ def test_folders_are_listed_by_name_even_when_only_half_written(url: str, tmp_pa
     for path in ("uploads/b/one.csv", "uploads/a/deep/two.csv", "uploads/loose.csv"):
         storage.save(path, [b"1"])
     assert storage.folders("uploads") == ["a", "b"]
+
+
+def test_a_client_may_call_its_file_a_part(storage: Storage):
+    storage.save("uploads/a/ratings.csv.part", [b"user,item"])
+    assert storage.list("uploads") == ["uploads/a/ratings.csv.part"]
