@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 Unit = Literal["st", "ep", "%", "rest"]
 
 REMEDY = "write 500st, 2ep or 5%"
-_PATTERN = re.compile(r"^(\d{1,12}(?:\.\d{1,9})?)(st|ep|%)$")
+_PATTERN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(st|ep|%)", re.ASCII)
 _SCHEMA = {
     "type": "string",
     "pattern": r"^\d{1,12}(\.\d{1,9})?(st|ep|%)$",
@@ -46,7 +46,7 @@ class Length:
             return value
         if value == "rest":
             return cls(0, "rest")
-        match = _PATTERN.match(value) if isinstance(value, str) else None
+        match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise PydanticCustomError("length", "a length needs a unit: " + REMEDY)
         amount = Fraction(match[1])

@@ -24,7 +24,8 @@ def test_a_length_is_written_as_it_was_read(text: str):
 
 
 @pytest.mark.parametrize(
-    "wrong", [500, 500.0, "500", "-5st", "5 st", "1.5st", "ep", "5%%", "1e3st", "", None, True]
+    "wrong",
+    [500, 500.0, "500", "-5st", "5 st", "1.5st", "ep", "5%%", "1e3st", "500st\n", "٥st", "", None, True],
 )
 def test_anything_else_is_refused_and_a_bare_number_is_told_how(wrong: object):
     with pytest.raises(PydanticCustomError, match=r"write 500st, 2ep or 5%|whole number"):
