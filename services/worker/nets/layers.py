@@ -95,9 +95,8 @@ def _mask(x: Tensor, dropped: int, scale: float) -> Tensor:
     seed = int(torch.empty((), dtype=torch.int64).random_())
     draw = np.random.Generator(np.random.SFC64(seed))
     words = draw.integers(0, 2**64 - 1, size=-(-x.numel() // 4), dtype=np.uint64, endpoint=True)
-    sixteen = torch.from_numpy(words.view(np.int16))[: x.numel()].view(x.shape)
-    # Whole numbers from 1 up are kept and from 0 down dropped, so clamping to [0, 1] is the comparison.
-    return sixteen.float().sub_(dropped - LEVELS // 2 - 1).clamp_(0.0, 1.0).mul_(scale)
+    kept = words.view(np.uint16)[: x.numel()] >= dropped
+    return torch.from_numpy(kept.view(np.int8)).view(x.shape).float().mul_(scale)
 
 
 def relu_dropout(x: Tensor, p: float) -> Tensor:
@@ -128,6 +127,34 @@ def add_to_each(left_BH: Tensor, right: Tensor) -> Tensor:
     if right.dim() == 2 or not _on_plain_cpu(right):
         return left_BH.unsqueeze(1) + right
     out: Tensor = _AddToEach.apply(left_BH, right)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _DotEach(Function):
+    """The dot product of each user's vector with those of its N items."""
+
+    @staticmethod
+    def forward(ctx: Any, left_BH: Tensor, right_BNH: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(left_BH, right_BNH)
+        return (left_BH.unsqueeze(1) * right_BNH).sum(-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_BN: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        left_BH, right_BNH = ctx.saved_tensors
+        to_left = right_BNH[:, 0] * grad_BN[:, :1]
+        for n in range(1, right_BNH.shape[1]):
+            to_left.addcmul_(right_BNH[:, n], grad_BN[:, n : n + 1])
+        return to_left, grad_BN.unsqueeze(-1) * left_BH.unsqueeze(1)
+
+
+def dot_each(left_BH: Tensor, right: Tensor) -> Tensor:
+    """Return [B, N]: left_BH · each row of right_BNH, or of right_NH shared by all."""
+    if right.dim() == 2:
+        return left_BH @ right.transpose(0, 1)
+    if not _on_plain_cpu(right):
+        return (left_BH.unsqueeze(1) * right).sum(-1)
+    out: Tensor = _DotEach.apply(left_BH, right)  # type: ignore[no-untyped-call]
     return out
 
 

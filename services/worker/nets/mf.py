@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.nets.base import Net, Sizes, rows_of, table, values_of
+from services.worker.nets.layers import dot_each
 from shared.catalog import MfParams
 
 
@@ -29,9 +30,7 @@ class Mf(Net):
         offsets = (
             self.bias + values_of(self.user_bias, users_B).unsqueeze(-1) + values_of(self.item_bias, items)
         )
-        if items.dim() == 1:
-            return (p_Bd @ q.transpose(0, 1)).float() + offsets
-        return (p_Bd.unsqueeze(1) * q).sum(-1) + offsets
+        return dot_each(p_Bd, q).float() + offsets
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the tables with their biases, and the overall bias."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.nets.base import Net, Sizes, rows_of, table
-from services.worker.nets.layers import Perceptron, add_to_each, dense, relu_dropout
+from services.worker.nets.layers import Perceptron, add_to_each, dense, dot_each, relu_dropout
 from shared.catalog import NeumfParams
 
 
@@ -45,9 +45,7 @@ class Neumf(Net):
         hidden_BNH = relu_dropout(hidden_BNH, self.body.dropout if self.training else 0.0)
         deep_BN: Tensor = self.body_head(self.body(hidden_BNH)).squeeze(-1).float()
         p_Bd, q = rows_of(self.users, users_B) * self.product_head, rows_of(self.items, items)
-        if items.dim() == 1:
-            return deep_BN + p_Bd @ q.transpose(0, 1)
-        return deep_BN + (p_Bd.unsqueeze(1) * q).sum(-1)
+        return deep_BN + dot_each(p_Bd, q)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the tables, the perceptron, and the head."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.worker.nets import layers
-from services.worker.nets.layers import Perceptron, add_to_each, dense, relu_dropout
+from services.worker.nets.layers import Perceptron, add_to_each, dense, dot_each, relu_dropout
 
 
 def with_gradients(out: Tensor, *inputs: Tensor) -> list[Tensor]:
@@ -50,6 +50,18 @@ def test_adding_to_each_is_broadcasting(n: int) -> None:
     left, right = torch.randn(3, 4, requires_grad=True), torch.randn(3, n, 4, requires_grad=True)
     ours = with_gradients(add_to_each(left, right), left, right)
     assert_close(ours, with_gradients(left.unsqueeze(1) + right, left, right))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_a_dot_product_with_each_is_a_sum_of_products(n: int) -> None:
+    left, right = torch.randn(3, 4, requires_grad=True), torch.randn(3, n, 4, requires_grad=True)
+    ours = with_gradients(dot_each(left, right), left, right)
+    assert_close(ours, with_gradients((left.unsqueeze(1) * right).sum(-1), left, right))
+
+
+def test_a_dot_product_with_shared_rows_is_a_matrix_product():
+    left, right = torch.randn(3, 4), torch.randn(5, 4)
+    assert torch.equal(dot_each(left, right), left @ right.T)
 
 
 def test_adding_to_shared_rows_makes_every_pair():
