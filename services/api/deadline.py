@@ -2,7 +2,8 @@
 
 A server that refuses is noticed at once; one that accepts and says nothing holds its callers for ever, and
 nothing in libpq ends that. So a request that waits too long is answered 503 while its thread goes on waiting,
-unless the database is known to answer others: then it is only slow work, and may take its time.
+unless the database is known to answer others: then it is only slow work, and may take its time. Waiting for
+the client, who may send an upload for hours, does not count.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ class Deadline:
         if scope["type"] != "http" or not self.applies(scope):
             await self.app(scope, receive, send)
             return
-        reply = _Reply(send)
-        task = asyncio.ensure_future(self.app(scope, receive, reply.send))
+        reply, source = _Reply(send), _Source(receive)
+        task = asyncio.ensure_future(self.app(scope, source.receive, reply.send))
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=self.seconds)
-                if not task.done() and not reply.started and not self.database_answers():
+                held = not (task.done() or reply.started or source.waiting)
+                if held and not self.database_answers():
                     reply.closed = True
                     self._leave_behind(task)
                     await answer_kind(Unavailable("the database does not answer"))(scope, receive, send)
@@ -61,6 +63,21 @@ class Deadline:
         self._left_behind.discard(task)
         if not task.cancelled():
             task.exception()  # whatever came of it, its client has its answer
+
+
+class _Source:
+    """A `receive` that tells whether it waits for the client."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.waiting = False
+
+    async def receive(self) -> Message:
+        self.waiting = True
+        try:
+            return await self._receive()
+        finally:
+            self.waiting = False
 
 
 class _Reply:

@@ -100,10 +100,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def waits_for_database(scope: Scope) -> bool:
-    """Tell whether a request may wait for the database: not predictions, uploads, /livez."""
+    """Tell whether a request may wait for the database: not predictions and /livez."""
     path: str = scope["path"]
     if scope["method"] == "POST":
-        return not path.startswith((predictions.router.prefix, datasets.router.prefix))
+        return not path.startswith(predictions.router.prefix)
     return path != "/livez"
 
 

@@ -68,9 +68,11 @@ def gateway_process(database_url: str, database: Database, tmp_path: Path) -> It
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     headers = {"Authorization": f"Bearer {token.text}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20) as client, process:
-        until(lambda: answers(client), seconds=60)
-        yield Running(process, client)
-        process.kill()
+        try:
+            until(lambda: answers(client), seconds=60)
+            yield Running(process, client)
+        finally:
+            process.kill()
 
 
 @pytest.fixture

@@ -117,6 +117,13 @@ def test_a_postgres_that_falls_silent_holds_nobody_for_long(
             assert seconds < 5
         assert client.post("/v1/models/wards/diagnose", json=RECORD).json() == before
         start = time.monotonic()
+        parts: dict[str, tuple[str | None, str]] = {
+            "spec": (None, '{"name": "films", "kind": "interactions"}'),
+            "file": ("ratings.csv", "user,item"),
+        }
+        assert client.post("/v1/datasets", files=parts).status_code == 503
+        assert time.monotonic() - start < 5
+        start = time.monotonic()
         unknown = client.post("/v1/models/another/diagnose", json=RECORD)
         assert (unknown.status_code, unknown.json()["code"]) == (503, "model_loading")
         assert time.monotonic() - start < 5

@@ -160,6 +160,16 @@ def test_what_needs_no_database_has_no_limit() -> None:
     assert ask(deadline(lambda: False, applies=False)).text == "late"
 
 
+def test_waiting_for_the_client_has_no_limit() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            yield b"part"
+
+    inner = Deadline(echo_size, applies=lambda _scope: True, database_answers=lambda: False, seconds=0.03)
+    assert ask(inner, "POST", content=body()).text == "12"
+
+
 def test_a_crash_behind_the_limit_is_still_a_crash() -> None:
     inner = Deadline(crash, applies=lambda _scope: True, database_answers=lambda: True)
     assert ask(surrounded(inner)).status_code == 500
