@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.catalog import GROUPS_OF_NET
 from shared.errors import Conflict, Finding, Refused
 from shared.lifecycle import DatasetStatus
 from shared.schedules import OptimizerTraits, ResolvedSchedule, resolve
@@ -19,7 +20,6 @@ KIND_OF_TASK = {"recommend": "interactions", "diagnose": "records"}
 RANKING_METRICS = ("hr", "ndcg", "recall", "mrr", "coverage")
 RATING_METRICS = ("rmse", "mae")
 BINARY_METRICS = ("auroc", "auprc", "brier", "ece", "log_loss")
-PARAMETER_GROUPS = ("embeddings", "body", "head")
 FEATURE_TYPES = ("number", "category")
 
 
@@ -47,7 +47,7 @@ def admit(spec: JobSpec, *, kind: str, status: str, summary: DatasetSummary | No
         total_steps=steps.total_steps,
         steps_per_epoch=steps.steps_per_epoch,
         optimizer=OptimizerTraits.of(spec.optimizer),
-        groups=PARAMETER_GROUPS,
+        groups=GROUPS_OF_NET[spec.net.name],
     )
     return Admission(steps, schedule)
 

@@ -134,3 +134,8 @@ def test_a_group_that_no_net_has_is_refused() -> None:
 def test_a_split_that_leaves_nothing_is_refused() -> None:
     nobody = DatasetSummary(rows=0, columns=(), users=0, items=0)
     assert places(recommend(), nobody, "interactions") == [("dataset",)]
+
+
+def test_a_schedule_may_name_only_groups_of_the_net_it_drives():
+    spec = recommend(schedule={"name": "constant", "base_lr": 0.1, "groups": {"body": {"lr_mult": 2.0}}})
+    assert places(spec, FILMS, "interactions") == [("schedule", "groups", "body")]
