@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, literal, select
 
 from shared.db.rows import columns_of, one_of
 from shared.db.tables import job_event
-from shared.lifecycle import JobStatus
+from shared.lifecycle import TRANSITIONS, JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Transition:
 
 def record_event(cx: Connection, *, job_id: UUID, transition: Transition) -> None:
     """Append a transition to a job's history; the caller holds the job's row lock, which orders `seq`."""
+    came_from, to = transition.from_status, transition.to_status
+    assert came_from is None or to in TRANSITIONS[came_from], f"{came_from} never becomes {to}"  # noqa: S101
     newest = select(func.coalesce(func.max(job_event.c.seq), 0)).where(job_event.c.job_id == job_id)
     cx.execute(
         job_event.insert().values(

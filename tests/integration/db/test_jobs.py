@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.db.engine import Database
+from shared.db.events import Transition, record_event
 from shared.db.jobs import (
     Inserted,
     JobCount,
@@ -15,7 +16,7 @@ from shared.db.jobs import (
     oldest_queued_seconds,
 )
 from shared.errors import NotFound, Refused
-from shared.lifecycle import JobKind
+from shared.lifecycle import JobKind, JobStatus
 from shared.specs.ids import new_uuid
 from tests.support.rows import a_job, add_dataset, add_job, claim_one
 
@@ -119,3 +120,11 @@ class TestLists:
             add_job(cx)
         with database.begin() as cx:
             assert 0 < oldest_queued_seconds(cx) < 30
+
+
+def test_a_transition_that_never_happens_is_our_own_bug(database: Database):
+    revived = Transition(
+        from_status=JobStatus.CANCELLED, to_status=JobStatus.RUNNING, cause="claimed", detail={}
+    )
+    with database.begin() as cx, pytest.raises(AssertionError, match="cancelled never becomes running"):
+        record_event(cx, job_id=add_job(cx).id, transition=revived)
