@@ -8,8 +8,6 @@ from uuid import UUID
 
 from shared.errors import NotFound
 
-PREFIXES = ("ds", "job", "ckpt", "key")
-
 
 def new_uuid() -> UUID:
     """Return a UUIDv7: 48 bits of Unix milliseconds, then random bits."""

@@ -13,8 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 17
 IR_VERSION = 8
 """The pair of ONNX 1.12, which every ONNX Runtime since 1.12 reads."""
-MAX_MODEL_BYTES = 2**31 - 1
-"""Protocol buffers end here; larger nets would need external files, which a package does not have."""
 
 Shape = Sequence[str | int]
 ELEMENT = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}

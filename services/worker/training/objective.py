@@ -58,8 +58,3 @@ def objective_of(*, task: str, feedback: str | None = None, loss: str | None = N
     if feedback == "explicit":
         return OBJECTIVES["squared_error"]
     return OBJECTIVES[loss or "bce"]
-
-
-def is_finite(value: Tensor) -> bool:
-    """Whether every number of a tensor is finite; synchronises the device."""
-    return bool(torch.isfinite(value).all())
