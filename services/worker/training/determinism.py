@@ -10,7 +10,7 @@ import torch
 def seed_everything(seed: int, device: torch.device | str) -> None:
     """Seed torch on the CPU and on the device, and refuse operations that have no fixed order.
 
-    Call it before the first CUDA operation: cuBLAS reads its workspace setting once.
+    Call it before the first product of matrices on a GPU: cuBLAS reads its workspace setting once.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
