@@ -27,6 +27,8 @@ from shared.errors import Conflict
 from shared.settings import Settings
 from shared.storage import Storage
 
+WRITE_SECONDS = 600.0
+"""Longest statement of a trainer: a checkpoint of some GiB on a slow disk must not be cut off for ever."""
 LEASE_SHARE = 2 / 3
 """Share of the lease that a write may wait for the database; after that another attempt may begin."""
 
@@ -131,7 +133,8 @@ class Session:
 
 def open_session(*, job_id: Any, fence: int, settings: Settings, stop: StopFlag) -> Session:  # noqa: ANN401
     """Connect to everything the job needs. Raises `Unavailable` and `NotFound`."""
-    database = open_database(settings, application_name="gradus-trainer", pool_size=1)
+    patient = settings.model_copy(update={"statement_timeout_seconds": WRITE_SECONDS})
+    database = open_database(patient, application_name="gradus-trainer", pool_size=1)
     job = database.retrying(
         lambda cx: get_job(cx, job_id=job_id), patience_seconds=settings.lease_seconds * LEASE_SHARE
     )
