@@ -49,8 +49,11 @@ def recipe_for(chosen: Settings, metrics: WorkerMetrics, *, script: Path) -> Rec
     """Return how this worker's children are started: with their share of the cores, by absolute paths."""
     return Recipe(
         script=script,
-        threads=max(1, cores() // chosen.slots),
-        environment={"GRADUS_HOME": str(chosen.home.resolve())},
+        threads=max(1, (cores() - 1) // chosen.slots),  # one core stays for the supervisor and its neighbours
+        environment={
+            "GRADUS_HOME": str(chosen.home.resolve()),
+            "OPENBLAS_NUM_THREADS": str(max(1, cores() // chosen.slots)),  # EASE inverts one large matrix
+        },
         take_line=lambda line: take_line_into(metrics, line),
     )
 
