@@ -233,7 +233,7 @@ def main() -> int:
     parser.add_argument("--round-seconds", type=float, default=1.0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1))
     parser.add_argument("--json", type=Path, help="also write the figures here")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

@@ -66,6 +66,7 @@ class Recipe:
         paths = {
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": number,
+            "OMP_WAIT_POLICY": "PASSIVE",  # spinning for a thread that lost its core costs up to 40 times
             "PYTHONUNBUFFERED": "1",
             PARENT: str(os.getpid()),
         }
