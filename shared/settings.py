@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     standby_children: int = Field(1, ge=0)
     """Child processes kept warm with torch imported, about 270 MB each."""
     lease_seconds: float = Field(30.0, gt=0)
-    renew_seconds: float = Field(5.0, gt=0)
+    renew_seconds: float = Field(2.0, gt=0)
+    """Also how long a request to cancel or pause may take to reach a trainer."""
     sweep_seconds: float = Field(5.0, gt=0)
     republish_seconds: float = Field(60.0, gt=0)
     stop_grace_seconds: float = Field(30.0, gt=0)

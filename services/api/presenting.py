@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from services.api import schemas
 from shared.db.aliases import AliasRow
@@ -40,10 +41,17 @@ def dataset_answer(row: DatasetRow) -> schemas.DatasetAnswer:
 
 def eta_seconds(row: JobRow) -> float | None:
     """Return the seconds left at the speed of late, none while it does not run or the speed is unknown."""
-    batch_size = row.spec.get("batch_size")
-    if row.status != JobStatus.RUNNING or not row.samples_per_second or not batch_size:
+    samples = samples_per_step(row.spec)
+    if row.status != JobStatus.RUNNING or not row.samples_per_second or not samples:
         return None
-    return round((row.total_steps - row.step) * int(batch_size) / row.samples_per_second, 1)
+    return round((row.total_steps - row.step) * samples / row.samples_per_second, 1)
+
+
+def samples_per_step(spec: Mapping[str, Any]) -> int:
+    """Return the samples of one step: training rows, each with its negatives where there are any."""
+    explicit = spec.get("task", {}).get("feedback") == "explicit"
+    negatives = 0 if explicit else spec.get("net", {}).get("negatives", 0)
+    return int(spec.get("batch_size", 0)) * (1 + int(negatives))
 
 
 def job_state(row: JobRow) -> schemas.JobState:

@@ -161,6 +161,10 @@ class _Table:
         if conversion.type == "ignore":
             return [f"column {name} has no value that is read and is ignored"] if conversion.inferred else []
         found = []
+        if conversion.type == "text":
+            found.append(
+                f"column {name} is text, which no model learns from; state category or number if one should"
+            )
         if self._missing[name] > MOSTLY_MISSING * self._rows:
             found.append(f"column {name} is more than 99 % missing")
         distinct, present = self._levels[name].distinct, self._rows - self._missing[name]

@@ -11,6 +11,8 @@ from services.worker.evaluation.ranking import RankingResult
 from services.worker.evaluation.splits import InteractionSplit, RecordParts
 from shared.specs.job import RankingEvaluation
 
+SUSPICIOUS_AUROC = 0.95
+"""On SUPPORT2 every column together, outcomes included, gives .94 to 1.0, and without them .79."""
 FEW_EVENTS = 50
 
 
@@ -41,6 +43,16 @@ def ranking_caveats(
 def rating_caveats(split: InteractionSplit) -> list[str]:
     """Return what limits rating figures."""
     return [*_split_caveats(split), "Predictions are clipped to the range of the training ratings."]
+
+
+def leakage_caveats(aurocs: Mapping[str, float | None]) -> list[str]:
+    """Ask whether a column gives the outcome away, when any candidate tells the classes apart too well."""
+    best = max((value for value in aurocs.values() if value is not None), default=0.0)
+    if best < SUSPICIOUS_AUROC:
+        return []
+    question = "does a column hold the outcome, or something written down after it?"
+    advice = "Name such columns in exclude, and train again before believing any figure here."
+    return [f"An AUROC of {best:.4f} is rare for patients: {question} {advice}"]
 
 
 def record_caveats(labels_test: Labels, parts: RecordParts) -> list[str]:

@@ -14,7 +14,12 @@ import numpy.typing as npt
 
 from services.worker.evaluation.bootstrap import LEVEL, RESAMPLES, Measure, interval, mean_measure, resample
 from services.worker.evaluation.calibration import calibration_table, is_small
-from services.worker.evaluation.caveats import ranking_caveats, rating_caveats, record_caveats
+from services.worker.evaluation.caveats import (
+    leakage_caveats,
+    ranking_caveats,
+    rating_caveats,
+    record_caveats,
+)
 from services.worker.evaluation.classification import (
     INFLATED,
     METRICS,
@@ -118,18 +123,20 @@ def classification_report(
     }
     units = None if groups_N is None else factorise(groups_N[int(row)] for row in parts.test)
     samples = resample(measures, rows=len(labels), seed=seed, unit_N=units)
+    values = {name: evaluate_probabilities(labels, p) for name, p in results.items()}
+    leaks = leakage_caveats({name: found[METRICS[0]] for name, found in values.items()})
     return {
         "task": "diagnose",
         "protocol": _record_split(labels_N, parts, split, seed=seed),
         **_judged(
             candidates,
-            values={name: evaluate_probabilities(labels, p) for name, p in results.items()},
+            values=values,
             samples=samples,
             main=METRICS[0],
         ),
         "calibration": {name: calibration_table(labels, p) for name, p in results.items()},
         "intervals": _intervals("row" if groups_N is None else "group", seed),
-        "caveats": [*record_caveats(labels, parts), *_refusals(candidates)],
+        "caveats": [*leaks, *record_caveats(labels, parts), *_refusals(candidates)],
     }
 
 

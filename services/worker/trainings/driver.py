@@ -95,7 +95,9 @@ class Driver:
         For as long as no evaluation gave the monitored metric a value, the newest net is the best.
         """
         self._recorder.flush()
+        began = time.monotonic()
         metrics = finite(self._plan.validate())
+        self._recorder.away(time.monotonic() - began)
         step = self._recorder.step
         self._recorder.evaluated(metrics)
         self._stopping = self._stopping.observe(metrics.get(self._stopping.monitor, float("nan")), step=step)
@@ -107,7 +109,6 @@ class Driver:
             self._save(best=best)
         else:
             self._recorder.flush()
-        self._recorder.paused_clock()
         return ends
 
     def _save(self, *, best: bool) -> None:

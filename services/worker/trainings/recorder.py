@@ -14,6 +14,9 @@ from shared.db.blobs import NewCheckpoint
 from shared.db.curves import NewEvaluation, PointColumns
 from shared.db.job_writes import Progress
 
+RATE_SECONDS = 1.0
+"""Shortest stretch that a rate is told from."""
+
 
 @dataclass(slots=True)
 class Recorder:
@@ -29,6 +32,9 @@ class Recorder:
     _evaluations: list[NewEvaluation] = field(default_factory=list)
     _flushed_at: float = 0.0
     _rate: float | None = None
+    _window_began: float = 0.0
+    _window_steps: int = 0
+    _away_seconds: float = 0.0
 
     def add(self, point: Point) -> None:
         """Take a point; write when some time has passed, and the very first at once."""
@@ -77,21 +83,29 @@ class Recorder:
         self._points, self._evaluations = [], []
         return progress
 
-    def paused_clock(self) -> None:
-        """Leave the time since the last write out of the rate: it went into evaluating, not training."""
-        self._flushed_at = time.monotonic()
+    def away(self, seconds: float) -> None:
+        """Leave the time of an evaluation out of what a step takes."""
+        self._away_seconds += seconds
 
     def _measure_rate(self, steps: int) -> None:
-        """Smooth the samples a second over some writes; the first write has no beginning to measure from."""
-        now = time.monotonic()
-        began, self._flushed_at = self._flushed_at, now
-        elapsed = now - began
-        if steps < 1 or not began or elapsed <= 0:
+        """Count steps over at least a second: writes come too close together at an epoch's end to tell.
+
+        The rate is by the wall clock, evaluations included, so that what is left can be told from it.
+        """
+        now = self._flushed_at = time.monotonic()
+        if not self._window_began:
+            self._window_began = now
             return
-        report(Measure.STEP_SECONDS, elapsed / steps)
-        report(Measure.EXAMPLES, steps * self.samples_per_step)
-        rate = steps * self.samples_per_step / elapsed
+        self._window_steps += steps
+        elapsed = now - self._window_began
+        if elapsed < RATE_SECONDS or not self._window_steps:
+            return
+        samples = self._window_steps * self.samples_per_step
+        report(Measure.STEP_SECONDS, max(0.0, elapsed - self._away_seconds) / self._window_steps)
+        report(Measure.EXAMPLES, samples)
+        rate = samples / elapsed
         self._rate = rate if self._rate is None else 0.7 * self._rate + 0.3 * rate
+        self._window_began, self._window_steps, self._away_seconds = now, 0, 0.0
 
 
 def _tell_written(progress: Progress, *, seconds: float) -> None:
