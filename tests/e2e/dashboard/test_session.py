@@ -43,12 +43,41 @@ def test_a_key_in_the_fragment_leaves_the_address_at_once_and_enters_no_query(pa
     expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
 
 
-def test_a_key_that_is_not_accepted_is_named_as_the_cause(page: Page, served: Served, complaints: list[str]):
+def test_a_key_that_is_not_accepted_is_forgotten_and_asked_for_again(
+    page: Page, served: Served, complaints: list[str]
+):
     complaints.append("401")
     page.goto(f"{served.address}/#key=gradus_wrong_key")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("The key is not accepted")
     expect(alert).to_contain_text("admin.key")
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.get_by_role("button", name="Forget key")).to_have_count(0)
+    expect(page.get_by_role("table")).to_have_count(0)
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    page.get_by_label("API key").fill(served.key)
+    page.get_by_role("button", name="Use key").click()
+    expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
+    expect(alert).to_have_count(0)
+
+
+def test_a_key_revoked_while_in_use_brings_the_key_field_back(signed_in: Page, complaints: list[str]):
+    complaints.append("401")
+    refusal = {"title": "Unauthorized", "status": 401, "code": "unauthenticated"}
+    signed_in.route("**/v1/models", lambda route: route.fulfill(status=401, json=refusal))
+    signed_in.get_by_role("link", name="Models", exact=True).click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("The key is not accepted")
+    expect(signed_in.get_by_label("API key")).to_be_visible()
+    assert signed_in.evaluate("sessionStorage.length") == 0
+
+
+def test_a_late_refusal_of_the_key_before_leaves_the_new_key_alone(signed_in: Page, served: Served):
+    kept = """async () => {
+        const session = await import('/static/session.js');
+        session.refuseKey('gradus_earlier_key');
+        return [session.key(), session.wasRefused()];
+    }"""
+    assert signed_in.evaluate(kept) == [served.key, False]
 
 
 def test_a_key_without_the_scope_is_told_which_one_is_wanted(

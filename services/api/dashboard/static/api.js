@@ -1,6 +1,6 @@
 // The public REST API and nothing else; RFC 9457 problems become ApiError.
 
-import { key } from './session.js';
+import { key, refuseKey } from './session.js';
 
 /** A refused or failed request; `errors` name the places of bad input. */
 export class ApiError extends Error {
@@ -21,6 +21,7 @@ export function headers(extra = {}) {
 
 /** Fetch `path`; raises ApiError (status 0 when the server cannot be reached). */
 export async function request(path, { method = 'GET', body, accept = 'application/json', more = {}, signal } = {}) {
+  const secret = key();
   const sent = headers({ Accept: accept, ...more });
   if (body !== undefined) sent['Content-Type'] = 'application/json';
   let response;
@@ -30,12 +31,13 @@ export async function request(path, { method = 'GET', body, accept = 'applicatio
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, { detail: 'The server does not answer.' });
   }
-  if (!response.ok) throw await problem(response);
+  if (!response.ok) throw await problem(response, secret);
   return response;
 }
 
-/** Return the ApiError of an answer that is not 2xx. */
-export async function problem(response) {
+/** Return the ApiError of an answer that is not 2xx; a 401 ends the use of the `secret` that was sent. */
+export async function problem(response, secret) {
+  if (response.status === 401) refuseKey(secret);
   let content = {};
   try {
     content = await response.json();

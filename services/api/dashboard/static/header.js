@@ -2,14 +2,17 @@
 
 import { h, put, setAttr, setText } from './dom.js';
 import { poll } from './poll.js';
-import { key, onKeyChange, setKey, shownKey } from './session.js';
+import { key, onKeyChange, setKey, shownKey, wasRefused } from './session.js';
 
 const PAUSE_MS = 5_000;
 
 /** Start the readiness light and the key field. */
 export function startHeader() {
   const slot = document.getElementById('key');
-  const draw = () => put(slot, key() ? keyInUse() : keyForm());
+  const draw = () => {
+    put(slot, key() ? keyInUse() : keyForm());
+    if (wasRefused()) document.getElementById('key-field').focus();
+  };
   onKeyChange(draw);
   draw();
   poll(checkReadiness, { pause: () => PAUSE_MS, onError: () => showHealth('bad', 'no connection'), signal: new AbortController().signal });

@@ -2,8 +2,8 @@
 
 import { h, put } from './dom.js';
 import { startHeader } from './header.js';
-import { keyBox } from './notices.js';
-import { key, onKeyChange, takeKeyFromAddress } from './session.js';
+import { keyBox, refusedBox } from './notices.js';
+import { key, onKeyChange, takeKeyFromAddress, wasRefused } from './session.js';
 import { showDatasets } from './datasets.js';
 import { showJob } from './job.js';
 import { showJobs } from './jobs.js';
@@ -28,7 +28,7 @@ function show(moved) {
   const root = document.getElementById('main');
   const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section });
   put(root, page);
-  if (!key()) put(page, keyBox());
+  if (!key()) put(page, wasRefused() ? refusedBox() : null, keyBox());
   else (name ? SECTIONS[section].one : SECTIONS[section].list)(page, { name, signal: leaving.signal });
   // Only a move inside the page takes the focus along; a first load leaves it where the reader has it.
   if (moved) root.focus({ preventScroll: true });

@@ -32,6 +32,11 @@ export function code(text) {
   return h('pre', { class: 'code', tabindex: '0' }, h('code', {}, text));
 }
 
+/** Return what a reader is told whose key the server did not accept. */
+export function refusedBox() {
+  return errorBox({ status: 401, message: 'The page has forgotten it. Enter another key in the field at the top.' });
+}
+
 /** Return what a reader without a key is told. */
 export function keyBox() {
   return h('div', { class: 'empty' }, h('h1', {}, 'An API key is needed'),

@@ -2,6 +2,7 @@
 
 const SLOT = 'gradus.key';
 const listeners = new Set();
+let refused = false;
 
 /** Return the key of this tab, or null. */
 export function key() {
@@ -11,6 +12,23 @@ export function key() {
 /** Keep `text` as this tab's key; empty forgets it. */
 export function setKey(text) {
   const trimmed = (text ?? '').trim();
+  refused = false;
+  store(trimmed);
+}
+
+/** Forget `secret`, which the server did not accept; a key given since then stays. */
+export function refuseKey(secret) {
+  if (!secret || secret !== key()) return;
+  refused = true;
+  store('');
+}
+
+/** Tell whether the key before was forgotten because the server did not accept it. */
+export function wasRefused() {
+  return refused;
+}
+
+function store(trimmed) {
   if (trimmed) sessionStorage.setItem(SLOT, trimmed);
   else sessionStorage.removeItem(SLOT);
   for (const listener of listeners) listener();

@@ -1,6 +1,7 @@
 // Server-Sent Events (WHATWG HTML, section 9.2) over fetch: EventSource cannot send an Authorization header.
 
 import { headers, problem } from './api.js';
+import { key } from './session.js';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -63,10 +64,11 @@ export async function follow(path, { lastId = '', onEvent, onState, signal }) {
 }
 
 async function connect(path, link, { onEvent, onState, signal }) {
+  const secret = key();
   try {
     const more = link.lastId ? { 'Last-Event-ID': link.lastId } : {};
     const response = await fetch(path, { headers: headers({ Accept: 'text/event-stream', ...more }), signal, cache: 'no-store' });
-    if (!response.ok) return refusal(await problem(response), onState);
+    if (!response.ok) return refusal(await problem(response, secret), onState);
     onState('live');
     return await read(response, link, onEvent);
   } catch {
