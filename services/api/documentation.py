@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,11 +39,34 @@ READ_BY_THE_ENGINE = (
 """Bodies that no route parses, so that FastAPI does not know them."""
 
 
+SUMMARY_CHARACTERS = 80
+
+
+def first_sentence(docstring: str) -> str:
+    """Return what a docstring says first, without its full stop.
+
+    Of a long sentence only the part before `;` or `:` is kept, and of a long part what stands before commas.
+    """
+    said = re.split(r"\.(?:\s|$)", " ".join(docstring.split()), maxsplit=1)[0]
+    if len(said) > SUMMARY_CHARACTERS:
+        said = re.split("[;:] ", said, maxsplit=1)[0]
+    while len(said) > SUMMARY_CHARACTERS and ", " in said:
+        said = said.rpartition(", ")[0]
+    return said.replace("`", "")
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
 def openapi(app: FastAPI) -> dict[str, Any]:
     """Return the app's OpenAPI document."""
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags
     )
+    for operation in _operations(document):
+        operation["summary"] = first_sentence(operation["description"])
     modes: list[Any] = [(model, "validation") for model in (*READ_BY_THE_ENGINE, Problem)]
     _, definitions = models_json_schema(modes, ref_template=_REFERENCE)
     document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])

@@ -212,6 +212,19 @@ def test_every_operation_has_its_own_name_and_words(document: dict[str, Any]) ->
     assert all(operation["description"].endswith(".") for _, _, operation in operations(document))
 
 
+def test_every_operation_has_a_summary_of_its_own_that_is_no_name_of_a_function(
+    document: dict[str, Any],
+) -> None:
+    summaries = [operation["summary"] for _, _, operation in operations(document)]
+    assert sorted(set(summaries)) == sorted(summaries)
+    for _, _, operation in operations(document):
+        summary = operation["summary"]
+        assert not operation["operationId"].endswith(summary.lower().replace(" ", "_"))
+        assert len(summary.split()) >= 3
+        assert len(summary) <= 80
+        assert summary[-1] not in ".,;:"
+
+
 def test_every_reference_of_the_document_is_in_it(document: dict[str, Any]) -> None:
     schemas = set(document["components"]["schemas"])
     named = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
