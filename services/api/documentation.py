@@ -52,7 +52,7 @@ def first_sentence(docstring: str) -> str:
         said = re.split("[;:] ", said, maxsplit=1)[0]
     while len(said) > SUMMARY_CHARACTERS and ", " in said:
         said = said.rpartition(", ")[0]
-    return said.replace("`", "")
+    return said
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
