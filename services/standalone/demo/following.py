@@ -55,9 +55,10 @@ def follow_training(
     `monitor` is shown.
     """
     last_event_id = ""
+    reading = Reading("queued", 0, 0)
     while True:
         job = client.get(f"/v1/training_jobs/{job_id}")
-        reading = Reading(job["status"], job["step"], job["total_steps"])
+        reading = replace(reading, status=job["status"], step=job["step"], total_steps=job["total_steps"])
         display.show(reading)
         if job["status"] in ENDED:
             return job
@@ -85,5 +86,5 @@ def after(reading: Reading, event: ServerEvent, *, monitor: str) -> Reading:
         value = content["metrics"].get(monitor)
         return reading if value is None else replace(reading, metrics=f"{monitor} {value:.3f}")
     if event.name == "status":
-        return replace(reading, status=str(content["status"]))
+        return replace(reading, status=str(content["status"]), step=max(reading.step, int(content["step"])))
     return reading

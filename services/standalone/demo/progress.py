@@ -10,6 +10,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from shared.lifecycle import JobStatus
+
 LINES_PER_TRAINING = 10
 
 
@@ -24,11 +26,23 @@ class Reading:
     loss: float | None = None
     metrics: str = ""
 
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the training succeeded before its last step."""
+        return self.status == JobStatus.SUCCEEDED and self.step < self.total_steps
+
+    def where(self) -> str:
+        """Return how far the training is."""
+        step = f"step {self.step} of {self.total_steps}"
+        return f"stopped early at {step}" if self.stopped_early else step
+
     def figures(self) -> str:
-        """Return loss and rate, and the newest evaluation."""
+        """Return loss and rate, the newest evaluation, and what follows the last step."""
         loss = "" if self.loss is None else f"loss {self.loss:.4f}"
         rate = "" if self.lr is None else f"lr {self.lr:.2e}"
-        return "  ".join(part for part in (loss, rate, self.metrics) if part) or self.status
+        trained = self.status == JobStatus.RUNNING and 0 < self.total_steps <= self.step
+        rest = "judging and packing" if trained else ""
+        return "  ".join(part for part in (loss, rate, self.metrics, rest) if part) or self.status
 
 
 class Display(Protocol):
@@ -45,27 +59,29 @@ class Bar:
     task: TaskID
 
     def show(self, reading: Reading) -> None:
-        """Move the bar."""
-        self.progress.update(
-            self.task, completed=reading.step, total=reading.total_steps, figures=reading.figures()
-        )
+        """Move the bar; a training that stopped early has no steps left, so its bar is full."""
+        total, figures = reading.total_steps, reading.figures()
+        if reading.stopped_early:
+            total, figures = reading.step, f"{reading.where()}  {figures}"
+        self.progress.update(self.task, completed=reading.step, total=total, figures=figures)
 
 
 @dataclass(slots=True)
 class Lines:
-    """A plain line at every tenth of the way."""
+    """A plain line at every tenth of the way, and one where the training stopped early."""
 
     console: Console
     title: str
     tenth: int = -1
 
     def show(self, reading: Reading) -> None:
-        """Print a line when another tenth is reached."""
+        """Print a line when another tenth is reached or none will be."""
         tenth = LINES_PER_TRAINING * reading.step // max(1, reading.total_steps)
+        if reading.stopped_early:
+            tenth = LINES_PER_TRAINING
         if tenth > self.tenth:
             self.tenth = tenth
-            where = f"step {reading.step} of {reading.total_steps}"
-            self.console.print(f"  {self.title}: {where}  {reading.figures()}", markup=False)
+            self.console.print(f"  {self.title}: {reading.where()}  {reading.figures()}", markup=False)
 
 
 @contextmanager

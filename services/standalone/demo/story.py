@@ -19,6 +19,7 @@ from services.standalone.installation import Installation
 
 LOAD_SECONDS = 30.0
 """A gateway notices a new version by polling."""
+SHOWN_REASONS = 2
 FEATURE_TYPES = frozenset({"number", "category"})
 
 
@@ -110,17 +111,17 @@ class Demo:
 
     def _recommend(self, films: Plan) -> None:
         path = f"/v1/models/{films.model}/recommend"
-        known = self._client.post(path, {"user": plan.KNOWN_USER, "k": 5})
-        self._say(f"\nFor user {plan.KNOWN_USER}, who rated films before:")
+        known = self._client.post(path, {"user": plan.KNOWN_USER, "k": 5, "explain": True})
+        self._say(f"\nFor user {plan.KNOWN_USER}, each beside the most similar films they have rated:")
         self._films(known)
         liked = [item for item, _ in plan.LIKED]
-        unknown = self._client.post(path, {"user": "someone new", "history": liked, "k": 5})
+        unknown = self._client.post(path, {"user": "someone new", "history": liked, "k": 5, "explain": True})
         self._say(f"For someone new who liked {', '.join(title for _, title in plan.LIKED)}:")
         self._films(unknown)
 
     def _films(self, answer: Json) -> None:
         for rank, item in enumerate(answer["items"], start=1):
-            self._say(f"  {rank}. {item.get('title') or item['item']}  (score {item['score']:.2f})")
+            self._say(f"  {rank}. {_title(item)}  (score {item['score']:.2f}){nearest(item)}")
 
     def _diagnose(self, patients: Plan, dataset: Json) -> None:
         rows = self._client.get(f"/v1/datasets/{dataset['id']}/sample", limit=plan.PATIENT + 1)["data"]
@@ -130,10 +131,14 @@ class Demo:
         body = {"record": record, "explain": True}
         answer = self._client.post(f"/v1/models/{patients.model}/diagnose", body)
         prediction = answer["predictions"][0]
-        self._say(f"\nFor a patient of the sample set, {_described(record)}:")
+        self._say(f"\nFor a patient of the sample set, {described(record)}:")
         low, high = prediction["interval"]["low"], prediction["interval"]["high"]
         probability = f"{prediction['probability']:.0%} (95 % interval {low:.0%} to {high:.0%})"
         self._say(f"  probability of death within 180 days: {probability}")
+        if "outside_interval" in prediction["flags"]:
+            self._say(
+                "  outside its interval: validation records with a similar score disagree with the model"
+            )
         for part in prediction["contributions"][:5]:
             self._say(
                 f"    {part['column']} {part['direction']} it ({part['contribution']:+.2f} of the logit)"
@@ -153,6 +158,21 @@ class Demo:
         )
 
 
-def _described(record: Mapping[str, Any]) -> str:
+def described(record: Mapping[str, Any]) -> str:
+    """Return who a patient is, in numbers of at most two decimals."""
     wanted = ("age", "sex", "dzgroup")
-    return ", ".join(f"{name} {record[name]}" for name in wanted if record.get(name) is not None)
+    return ", ".join(f"{name} {_shown(record[name])}" for name in wanted if record.get(name) is not None)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _title(item: Json) -> str:
+    return str(item.get("title") or item["item"])
+
+
+def nearest(item: Json) -> str:
+    """Return the nearest films of the history, or nothing where none is near."""
+    near = item["reasons"][:SHOWN_REASONS]
+    return f"  {near[0]['relation']} {' and '.join(map(_title, near))}" if near else ""

@@ -39,16 +39,25 @@ def test_both_trainings_are_told_with_loss_and_rate_and_who_won(demo: DemoRun) -
 
 
 def test_recommendations_come_with_titles_for_a_known_and_an_unknown_user(demo: DemoRun) -> None:
-    known = after(demo.output, "For user 15, who rated films before:")[:5]
+    known = after(demo.output, "For user 15, each beside")[:5]
     unknown = after(demo.output, "For someone new who liked")[:5]
     for rank, line in enumerate([*known, *unknown]):
-        assert re.fullmatch(rf"  {rank % 5 + 1}\. .*[A-Za-z]{{3}}.*  \(score -?\d+\.\d\d\)", line), line
+        assert re.fullmatch(
+            rf"  {rank % 5 + 1}\. .*[A-Za-z]{{3}}.*  \(score -?\d+\.\d\d\)(  similar to .+)?", line
+        ), line
+    assert any(" similar to " in line for line in known), known
+    assert any(" similar to " in line for line in unknown), unknown
     assert known != unknown
-    assert not any("Matrix, The" in line or "Star Wars: Episode V " in line for line in unknown)
+    assert not any(
+        title in line.partition("(score")[0]
+        for line in unknown
+        for title in ("Matrix, The", "Star Wars: Episode V ")
+    )
 
 
 def test_a_diagnosis_comes_with_its_contributions_and_its_limits(demo: DemoRun) -> None:
     told = after(demo.output, "For a patient of the sample set")
+    assert "For a patient of the sample set, age 62.85, sex male" in demo.output
     assert re.fullmatch(
         r"  probability of death within 180 days: \d+% \(95 % interval \d+% to \d+%\)", told[0]
     )
