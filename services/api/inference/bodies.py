@@ -150,6 +150,10 @@ class Interval(BaseModel):
 
     low: float
     high: float
+    rows: int = Field(
+        description="How many validation records the interval rests on: those in this record's score bin, "
+        "30 or more unless the whole validation part is smaller."
+    )
 
 
 class Contribution(BaseModel):
@@ -165,8 +169,11 @@ class RecordPrediction(BaseModel):
 
     probability: float
     interval: Interval
-    flags: list[str]
-    """`out_of_range:<column>`, `missing:<column>`, `unseen:<column>`."""
+    flags: list[str] = Field(
+        description="`out_of_range:<column>`, `missing:<column>`, `unseen:<column>`; `outside_interval` when "
+        "the probability lies outside its interval: what was observed among validation records with a "
+        "similar score disagrees with the model there, so give the interval more weight than the probability."
+    )
     missing_share: float
     contributions: list[Contribution] | None = None
 

@@ -24,6 +24,8 @@ NOTICE = (
     "Research use only; not a medical device. A probability supports, and never replaces, clinical "
     "judgement; its interval is the rate observed among validation records with a similar score."
 )
+OUTSIDE = "outside_interval"
+"""The flag of a probability that the rate observed in its score bin contradicts."""
 LARGEST_LOGIT = 60.0
 """Beyond it a probability is 0 or 1 to every digit that is shown, and the exponential would overflow."""
 
@@ -32,11 +34,12 @@ Prediction = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """For a probability between two edges, the bounds of the rate observed there."""
+    """For a probability between two edges, the bounds of the rate observed there, and in how many rows."""
 
     edges: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    rows: NDArray[np.int64]
     method: str
 
 
@@ -113,6 +116,7 @@ class DiagnosisModel:
             probabilities.tolist(),
             self._intervals.low[bins].tolist(),
             self._intervals.high[bins].tolist(),
+            self._intervals.rows[bins].tolist(),
             self._encoder.flags(encoded),
             self._encoder.missing_share(encoded).tolist(),
             strict=True,
@@ -120,11 +124,11 @@ class DiagnosisModel:
         found: list[Prediction] = [
             {
                 "probability": p,
-                "interval": {"low": low, "high": high},
-                "flags": flags,
+                "interval": {"low": low, "high": high, "rows": count},
+                "flags": flags if low <= p <= high else [*flags, OUTSIDE],
                 "missing_share": missing,
             }
-            for p, low, high, flags, missing in rows
+            for p, low, high, count, flags, missing in rows
         ]
         return found, encoded, logits
 

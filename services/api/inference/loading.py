@@ -48,15 +48,23 @@ def _diagnosis(package: Package, version: Version, max_records: int) -> Loaded:
     goldens = _goldens(package)
     _require_encoding(encoder, package.json("golden_records.json"), goldens)
     require_goldens(net, goldens, output="logit", tolerance=GOLDEN_TOLERANCE)
-    table = package.json("intervals.json")
-    intervals = Intervals(
+    intervals = _intervals(package.json("intervals.json"))
+    facts = Facts(version.name, version.version, version.sha256, package.json("outcome.json"), max_records)
+    return DiagnosisModel(facts, net=net, encoder=encoder, intervals=intervals)
+
+
+def _intervals(table: dict[str, Any]) -> Intervals:
+    found = Intervals(
         edges=np.array(table["edges"], dtype=np.float64),
         low=np.array(table["low"], dtype=np.float64),
         high=np.array(table["high"], dtype=np.float64),
+        rows=np.array(table["rows"], dtype=np.int64),
         method=table["method"],
     )
-    facts = Facts(version.name, version.version, version.sha256, package.json("outcome.json"), max_records)
-    return DiagnosisModel(facts, net=net, encoder=encoder, intervals=intervals)
+    bins = (len(found.edges) + 1,)
+    if not found.low.shape == found.high.shape == found.rows.shape == bins:
+        raise Refused("the package's intervals do not fit together", code="package_corrupt")
+    return found
 
 
 def _goldens(package: Package) -> dict[str, Array]:

@@ -42,20 +42,37 @@ def wilson(events: int, rows: int) -> Interval:
 def probability_intervals(
     probabilities_N: NDArray[np.float64], labels_N: NDArray[np.integer]
 ) -> dict[str, Any]:
-    """Return the table a package stores: `edges` between bins, and `low` and `high` of each.
+    """Return the table a package stores: `edges` between bins, and `low`, `high` and `rows` of each.
 
     With fewer than 60 validation records there is one bin for all.
     """
-    bins = max(1, min(MAX_BINS, len(labels_N) // MIN_ROWS))
-    ordered = np.sort(probabilities_N)
-    cuts = np.unique([ordered[len(ordered) * b // bins] for b in range(1, bins)])
-    bin_N = np.searchsorted(cuts, probabilities_N, side="right")
-    found = [wilson(int(labels_N[bin_N == b].sum()), int((bin_N == b).sum())) for b in range(len(cuts) + 1)]
+    edges = _edges(np.sort(probabilities_N))
+    bin_N = np.searchsorted(edges, probabilities_N, side="right")
+    rows = np.bincount(bin_N, minlength=len(edges) + 1).tolist()
+    found = [wilson(int(labels_N[bin_N == b].sum()), rows[b]) for b in range(len(rows))]
     return {
         "method": METHOD,
         "level": LEVEL,
-        "rows": len(labels_N),
-        "edges": [float(cut) for cut in cuts],
+        "edges": edges,
+        "rows": rows,
         "low": [interval.low for interval in found],
         "high": [interval.high for interval in found],
     }
+
+
+def _edges(ordered_N: NDArray[np.float64]) -> list[float]:
+    """Return the scores at which bins begin, but the first.
+
+    Equal scores share a bin, so a bin may miss its mass; no cut is made that leaves one below `MIN_ROWS`.
+    """
+    total = len(ordered_N)
+    bins = max(1, min(MAX_BINS, total // MIN_ROWS))
+    edges: list[float] = []
+    start = 0
+    for b in range(1, bins):
+        edge = float(ordered_N[total * b // bins])
+        place = int(np.searchsorted(ordered_N, edge))
+        if min(place - start, total - place) >= MIN_ROWS:
+            edges.append(edge)
+            start = place
+    return edges

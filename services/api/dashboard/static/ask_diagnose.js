@@ -8,7 +8,7 @@ import { emptyBox } from './notices.js';
 
 const SHOWN_CONTRIBUTIONS = 12;
 const FILTER_FROM = 12;
-const FLAGS = { out_of_range: 'outside the range seen in training', unseen: 'a level not seen in training', missing: 'missing; the model was told so' };
+const FLAGS = { out_of_range: 'outside the range seen in training', unseen: 'a level not seen in training', missing: 'missing; the model was told so', outside_interval: 'The probability lies outside its interval: validation records that scored alike disagree with the model here, so trust the interval more.' };
 
 export class DiagnoseForm {
   #answer = h('div', { class: 'answer', 'aria-live': 'polite' });
@@ -97,13 +97,13 @@ function questionOf(outcome) {
 
 /** The probability, and how often it came true among validation records that scored alike. */
 function probability(prediction, outcome) {
-  const { low, high } = prediction.interval;
+  const { low, high, rows } = prediction.interval;
   const bar = svg('svg', { class: 'probability-bar', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     svg('rect', { x: 0, y: 2, width: 100, height: 4, class: 'track' }),
     svg('rect', { x: low * 100, y: 2, width: Math.max(0.4, (high - low) * 100), height: 4, class: 'interval' }),
     svg('rect', { x: Math.min(99.2, prediction.probability * 100), y: 0, width: 0.8, height: 8, class: 'here' }));
   return h('div', { class: 'probability' }, h('strong', { class: 'num' }, percent(prediction.probability)),
-    h('span', { class: 'quiet' }, `${percent(low)} to ${percent(high)} among validation records that scored alike (95 % interval)`), bar,
+    h('span', { class: 'quiet' }, `${percent(low)} to ${percent(high)} among ${integer(rows)} validation records that scored alike (95 % interval)`), bar,
     Number.isFinite(outcome?.base_rate) ? h('span', { class: 'quiet base' }, `In ${percent(outcome.base_rate)} of the ${integer(outcome.rows)} training records it was so.`) : null);
 }
 
@@ -111,7 +111,7 @@ function flagList(flags) {
   if (!flags.length) return h('p', { class: 'quiet' }, 'No flags: every value lies inside what the model was trained on.');
   return h('ul', { class: 'flags' }, flags.map((flag) => {
     const [word, ...column] = flag.split(':');
-    return h('li', {}, h('code', {}, column.join(':')), ` ${FLAGS[word] ?? word}`);
+    return h('li', {}, column.length ? h('code', {}, column.join(':')) : null, ` ${FLAGS[word] ?? word}`);
   }));
 }
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from services.api.inference.answers import Loaded
 from services.api.inference.loading import load_package
 from shared.errors import Finding, GradusError, Refused
+from shared.features.archive import pack, unpack
 from tests.support.packages import tiny_diagnosis
 
 MODEL = load_package(tiny_diagnosis(numbers=4, categories=2), name="died", version=2, max_records=5)
@@ -48,6 +50,51 @@ def test_an_answer_says_who_gave_it_and_that_it_is_no_medical_device():
     assert 0.0 < prediction["probability"] < 1.0
     assert 0.0 <= prediction["interval"]["low"] < prediction["interval"]["high"] <= 1.0
     assert (prediction["flags"], prediction["missing_share"]) == ([], 0.0)
+
+
+def with_intervals(**table: object) -> Loaded:
+    package = unpack(tiny_diagnosis(numbers=4, categories=2))
+    bins = {
+        "method": "by hand",
+        "level": 0.95,
+        "edges": [],
+        "low": [0.0],
+        "high": [1.0],
+        "rows": [60],
+        **table,
+    }
+    blob = pack({**package.files, "intervals.json": json.dumps(bins).encode()}, package.manifest)
+    return load_package(blob, name="died", version=2, max_records=5)
+
+
+def first_prediction(model: Loaded) -> dict[str, Any]:
+    ((_, answer),) = next(iter(model.answer("diagnose", [json.dumps({"record": RECORD}).encode()])))
+    assert isinstance(answer, bytes), answer
+    found: dict[str, Any] = json.loads(answer)["predictions"][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "flags"),
+    [(0.0, 1.0, []), (0.0, 1e-6, ["outside_interval"]), (1.0 - 1e-6, 1.0, ["outside_interval"])],
+    ids=["inside", "above", "below"],
+)
+def test_a_probability_outside_its_interval_is_flagged(low: float, high: float, flags: list[str]):
+    prediction = first_prediction(with_intervals(low=[low], high=[high]))
+    assert prediction["flags"] == flags
+    assert prediction["interval"] == {"low": low, "high": high, "rows": 60}
+
+
+def test_the_bounds_of_an_interval_are_inside_it():
+    p = first_prediction(with_intervals())["probability"]
+    assert first_prediction(with_intervals(low=[p], high=[p]))["flags"] == []
+
+
+def test_the_rows_are_those_of_the_bin_of_the_score():
+    p = first_prediction(with_intervals())["probability"]
+    table = {"low": [0.0, 0.0], "high": [1.0, 1.0], "rows": [31, 47]}
+    assert first_prediction(with_intervals(edges=[p / 2], **table))["interval"]["rows"] == 47
+    assert first_prediction(with_intervals(edges=[(1 + p) / 2], **table))["interval"]["rows"] == 31
 
 
 def test_flags_name_what_is_missing_unseen_or_out_of_range():

@@ -73,6 +73,8 @@ def test_an_encoder_that_encodes_otherwise_is_refused():
         {"golden_records.json": b"[1]"},
         {"outcome.json": b"{"},
         {"intervals.json": b"null"},
+        {"intervals.json": b'{"method":"m","edges":[],"low":[0],"high":[1]}'},
+        {"intervals.json": b'{"method":"m","edges":[],"low":[0],"high":[1],"rows":[60,60]}'},
         {"encoders.json": None},
         {"goldens.safetensors": None},
     ],
