@@ -22,6 +22,7 @@ PAGE_ROWS = 20_000
 KEPT_PER_BUCKET = 7
 """At most: lowest and highest of rate, loss and gradient norm, and the first value that is no number."""
 PLAN_POINTS = 500
+CSV_HEAD = "step,lr,loss,grad_norm,momentum,planned_lr\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def _pages(read: Callable[[int, int], PointColumns], query: CurveQuery, stop: in
     """Yield the points page by page, each thinned before the next is read, so that memory stays bounded."""
     first, total = query.from_step, stop - query.from_step
     if query.method == "raw" or total <= query.points:
-        yield read(first, stop)
+        for start in range(first, stop, PAGE_ROWS):
+            yield read(start, min(start + PAGE_ROWS, stop))
         return
     rows_per_bucket = -(-total // max((query.points - 2) // KEPT_PER_BUCKET, 1))
     page_rows = rows_per_bucket * max(PAGE_ROWS // rows_per_bucket, 1)
@@ -95,7 +97,7 @@ def _pages(read: Callable[[int, int], PointColumns], query: CurveQuery, stop: in
 
 def _refuse_too_many(query: CurveQuery, stop: int) -> None:
     if query.method == "raw" and stop - query.from_step > RAW_MAX_POINTS:
-        message = f"raw gives at most {RAW_MAX_POINTS} points; narrow from and to, or take minmax"
+        message = f"raw gives at most {RAW_MAX_POINTS} points; narrow from and to, or take minmax or CSV"
         raise Refused("too many points", code="too_many_points", findings=[Finding(("method",), message)])
 
 
@@ -118,7 +120,7 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
     """Read a job's curve. Raises `NotFound`, and `Refused` for more raw points than one answer holds."""
     with database.begin() as cx:
         row = get_job(cx, job_id=parse_id("job", job_id))
-        stop = row.step if query.to_step is None else min(query.to_step, row.step)
+        stop = _stop(row, query)
         _refuse_too_many(query, stop)
         points = _joined(
             _pages(lambda a, b: read_curve(cx, job_id=row.id, from_step=a, to_step=b), query, stop)
@@ -126,6 +128,10 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
         evaluations = read_evaluations(cx, job_id=row.id, after=query.from_step - 1)
     shown = [e for e in evaluations if query.to_step is None or e.step <= query.to_step]
     return Curve(row, points, shown)
+
+
+def _stop(row: JobRow, query: CurveQuery) -> int:
+    return row.step if query.to_step is None else min(query.to_step, row.step)
 
 
 def _plan(schedule: ResolvedSchedule | None) -> tuple[list[int], list[float]]:
@@ -159,13 +165,32 @@ def curve_answer(curve: Curve) -> CurveAnswer:
     )
 
 
-def curve_csv(curve: Curve) -> str:
-    """Return the points as CSV, one line each; what is unknown or no number is left empty."""
-    answer = curve_answer(curve)
-    columns = (answer.steps, answer.lr, answer.loss, answer.grad_norm, answer.momentum, answer.planned_lr)
-    lines = ["step,lr,loss,grad_norm,momentum,planned_lr"]
-    lines += [",".join("" if v is None else repr(v) for v in row) for row in zip(*columns, strict=True)]
-    return "\r\n".join([*lines, ""])
+def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator[str]:
+    """Return the points as CSV of any length, page by page. Raises `NotFound` before the first page."""
+    with database.begin() as cx:
+        row = get_job(cx, job_id=parse_id("job", job_id))
+
+    def read(start: int, stop: int) -> PointColumns:
+        # Each page has a transaction of its own: a slow client must not hold one open.
+        with database.begin() as cx:
+            return read_curve(cx, job_id=row.id, from_step=start, to_step=stop)
+
+    pages = _pages(read, query, _stop(row, query))
+    schedule = Curve(row, PointColumns(), ()).schedule
+    return chain([CSV_HEAD], (_csv_lines(page, schedule) for page in pages))
+
+
+def _csv_lines(points: PointColumns, schedule: ResolvedSchedule | None) -> str:
+    """Return one line for each point; what is unknown or no number is left empty."""
+    planned = [schedule.lr(t) if schedule else None for t in points.steps]
+    columns = (points.lr, points.loss, points.grad_norm, points.momentum, planned)
+    rows = zip(points.steps, *columns, strict=True)
+    return "".join(f"{','.join([str(step), *map(_csv_cell, values)])}\r\n" for step, *values in rows)
+
+
+def _csv_cell(value: float | None) -> str:
+    known = _number(value)
+    return "" if known is None else repr(known)
 
 
 def curve_chart(curve: Curve) -> Chart:

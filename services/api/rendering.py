@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from starlette.responses import Response
 
 from services.api.drawing import Chart, png, svg
-from services.api.negotiation import CSV, JSON, PNG, SVG, choose
+from services.api.negotiation import JSON, PNG, SVG, choose
 
 
 def render(
@@ -15,12 +15,10 @@ def render(
     *,
     json: Callable[[], str],
     chart: Callable[[], Chart],
-    csv: Callable[[], str] | None = None,
 ) -> Response:
     """Return the form that Accept likes best, made only then; answers 406 when there is none."""
     forms: Mapping[str, Callable[[], str | bytes]] = {
         JSON: json,
-        **({CSV: csv} if csv else {}),
         SVG: lambda: svg(chart()),
         PNG: lambda: png(svg(chart())),
     }

@@ -12,6 +12,7 @@ import pytest
 from shared.db.curves import PointColumns
 from shared.db.engine import Database
 from shared.db.job_writes import Progress
+from shared.specs.ids import new_uuid
 from tests.support.training import TrainedJob, running_job
 
 
@@ -81,6 +82,36 @@ def test_a_curve_as_csv_reads_back(client: httpx.Client, job: TrainedJob) -> Non
     assert float(rows[50]["loss"]) == 1 / 51
     assert float(rows[0]["planned_lr"]) == 0.1
     assert rows[0]["momentum"] == ""
+
+
+def csv_rows(client: httpx.Client, job: TrainedJob, **params: str | int) -> list[dict[str, str]]:
+    answer = client.get(curve_of(job), params=params, headers={"Accept": "text/csv"})
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_csv_holds_every_step_unless_thinning_is_asked_for(client: httpx.Client, database: Database) -> None:
+    made = running_job(client, database, epochs=12_500)
+    made.progress(0, 45_000)  # three pages
+    rows = csv_rows(client, made)
+    assert [int(row["step"]) for row in rows] == list(range(45_000))
+    assert float(rows[44_999]["loss"]) == 1 / 45_000
+    assert csv_rows(client, made, method="raw", points=10) == rows
+    assert csv_rows(client, made, **{"from": 19_000, "to": 21_000}) == rows[19_000:21_000]
+    assert len(csv_rows(client, made, points=100)) <= 100
+    assert 100 < len(csv_rows(client, made, method="minmax")) <= 1000
+    assert 100 < len(client.get(curve_of(made)).json()["steps"]) <= 1000
+
+
+def test_csv_has_no_longest_curve(client: httpx.Client, database: Database) -> None:
+    made = running_job(client, database, epochs=50_000)
+    made.commit(Progress(step=150_000, epoch=37_500))
+    assert csv_rows(client, made) == []
+
+
+def test_the_csv_of_no_job_is_not_found(client: httpx.Client, job: TrainedJob) -> None:
+    path = curve_of(job).replace(job.id, f"job_{new_uuid()}")
+    assert client.get(path, headers={"Accept": "text/csv"}).status_code == 404
 
 
 def test_a_curve_can_be_drawn(client: httpx.Client, job: TrainedJob) -> None:

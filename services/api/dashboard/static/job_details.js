@@ -33,9 +33,10 @@ function causeText(row) {
   return [row.cause.replaceAll('_', ' '), ...detail].join(' · ');
 }
 
-/** Return the buttons that save the whole curve. */
+/** Return the buttons that save the whole curve: every step as CSV, 5,000 points in the other forms. */
 export function downloads(base, id, onError) {
-  const save = (accept, ending) => download(`${base}/curve?points=5000`, accept, `${shortId(id).replace('…', '')}-curve.${ending}`).catch(onError);
+  const path = (ending) => (ending === 'csv' ? `${base}/curve` : `${base}/curve?points=5000`);
+  const save = (accept, ending) => download(path(ending), accept, `${shortId(id).replace('…', '')}-curve.${ending}`).catch(onError);
   return h('div', { class: 'actions downloads', role: 'group', 'aria-label': 'Download the curve' },
     h('span', { class: 'quiet' }, 'Download the curve:'),
     FORMS.map(([name, accept, ending]) => h('button', { type: 'button', class: 'small', onclick: () => save(accept, ending) }, name)));
