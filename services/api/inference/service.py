@@ -22,6 +22,7 @@ from shared.settings import Settings
 
 DEFAULT_ALIAS = "production"
 STOP_SECONDS = 2.0
+FOLLOW_SECONDS = 2.0
 AliasKey = tuple[str, str]
 Aliases = Callable[[], Mapping[AliasKey, int]]
 log = logger(__name__)
@@ -40,6 +41,8 @@ class Inference:
         self._served: Mapping[AliasKey, int] = {}
         self._poll_seconds = settings.model_poll_seconds
         self._polling = threading.Lock()
+        self._polled = threading.Condition()
+        self._nudge = threading.Event()
         self._polled_at = 0.0
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self._run, name="alias-watch", daemon=True)
@@ -61,10 +64,21 @@ class Inference:
         A thread that waits for a silent database is left behind.
         """
         self._stop.set()
+        self._nudge.set()
         self._predictor.stop()
         if self._watch.is_alive():
             self._watch.join(STOP_SECONDS)
         self._loader.stop()
+
+    def follow(self, *, within_seconds: float = FOLLOW_SECONDS) -> bool:
+        """Have the watch read the aliases now; tell whether it has, and loaded what they name, in time.
+
+        Blocks, so never call it from an event loop; the reading goes on when the time is over.
+        """
+        asked_at = time.monotonic()
+        self._nudge.set()
+        with self._polled:
+            return self._polled.wait_for(lambda: self._polled_at >= asked_at, within_seconds)
 
     async def recommend(
         self, model: str, body: bytes, *, version: int | None = None, alias: str = DEFAULT_ALIAS
@@ -115,7 +129,9 @@ class Inference:
                 log.warning("aliases not read; serving what is in memory", code=error.code)
             except Exception as error:  # the watch outlives whatever reading may raise
                 log.error("aliases not read; serving what is in memory", exc_info=error)
-            self._stop.wait(self._poll_seconds)
+            # Cleared only after the wait: a nudge that comes during a reading brings another one.
+            self._nudge.wait(self._poll_seconds)
+            self._nudge.clear()
 
     def _poll_after(self, asked_at: float) -> None:
         """Read the aliases, unless that has happened since `asked_at`, and serve what they name."""
@@ -125,7 +141,9 @@ class Inference:
             reading_at = time.monotonic()
             named = dict(self._aliases())
             self._served = {key: self._version_for(key, wanted) for key, wanted in named.items()}
-            self._polled_at = reading_at
+            with self._polled:
+                self._polled_at = reading_at
+                self._polled.notify_all()
 
     def _version_for(self, key: AliasKey, wanted: int) -> int:
         """Return the version an alias serves: the one wanted, or the old one while that cannot be had."""

@@ -79,9 +79,14 @@ def put_alias(
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
 ) -> AliasAnswer:
-    """Point an alias at a version: promote or roll back. With If-Match, only if nobody changed it since."""
+    """Point an alias at a version: promote or roll back. With If-Match, only if nobody changed it since.
+
+    This gateway answers with the version from here on (unless loading it takes above 2 s); others follow at
+    their next look at the aliases, by default within a second.
+    """
     change = Promotion(place, version=body.version, changed_by=caller.kid)
     row = promote(parts.database, change, if_match=if_match)
+    parts.inference.follow()
     response.headers["ETag"] = f'"{row.revision}"'
     return alias_answer(row)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 
+from services.api.main import create_app
 from shared.db.aliases import set_alias
 from shared.db.blobs import write_chunks
 from shared.db.engine import Database
 from shared.db.registry import NewVersion, Score, add_version
 from shared.specs.ids import new_uuid
+from tests.support.gateway import Gateway, gateway_settings, serving
 from tests.support.packages import tiny_diagnosis, tiny_recommender
 from tests.support.patience import until
 from tests.support.rows import add_job
@@ -111,6 +114,20 @@ def test_a_promoted_version_takes_over_without_a_failed_request(served: Served) 
     alias = f"/v1/models/{served.wards}/aliases/production"
     assert served.client.put(alias, json={"version": 1}).status_code == 200
     until(lambda: served.diagnosed_by() == 1)
+
+
+def test_who_moves_an_alias_is_answered_by_its_version_from_the_next_request_on(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        publish(database, model="wards", task="diagnose", package=tiny_diagnosis(seed=seed))
+    app = create_app(gateway_settings(database_url, tmp_path, model_poll_seconds=3600.0))
+    with serving(app) as url, Gateway(url, app, database).client() as client:
+        served = Served(client, database, "wards", "none")
+        assert served.diagnosed_by() == 2
+        for version in (1, 2, 1):
+            put = client.put("/v1/models/wards/aliases/production", json={"version": version})
+            assert (put.status_code, served.diagnosed_by()) == (200, version)
 
 
 def test_what_cannot_be_answered_is_refused_as_a_problem(served: Served) -> None:

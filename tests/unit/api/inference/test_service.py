@@ -137,6 +137,28 @@ def test_a_moved_alias_is_noticed_and_can_be_rolled_back():
     assert source.fetched == [("died", 1), ("died", 2)], "a rollback finds the old version in memory"
 
 
+def test_after_following_the_next_request_meets_the_version_an_alias_was_moved_to():
+    source = registry()
+    with running(source, model_poll_seconds=60.0) as inference:
+        eventually(lambda: inference.ready)
+        for version in (2, 1, 2):
+            source.aliases["died", "production"] = version
+            assert inference.follow(within_seconds=10.0)
+            assert inference._shelf.get(("died", version)) is not None
+            assert answered(inference.diagnose("died", BODY))["version"] == version
+
+
+def test_following_gives_up_in_time_when_the_database_is_away():
+    source = registry()
+    with running(source, model_poll_seconds=60.0) as inference:
+        eventually(lambda: inference.ready)
+        source.away = True
+        began = time.monotonic()
+        assert not inference.follow(within_seconds=0.1)
+        assert time.monotonic() - began < 5.0
+        assert answered(inference.diagnose("died", BODY))["version"] == 1
+
+
 @pytest.mark.parametrize("bad", [spoiled(GOOD[2]), GOOD[2][:-1], b""], ids=["goldens", "bytes", "nothing"])
 def test_a_version_that_fails_its_check_leaves_the_old_one_serving(bad: bytes):
     source = registry({1: GOOD[1], 2: bad})
