@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -108,21 +109,36 @@ def run_once(launch: Launch) -> subprocess.CompletedProcess[str]:
 
 
 def choose_way(program: str) -> str:
-    """Return how this user may run a program that refuses root. Raises `CannotStart` when there is no way."""
-    if os.geteuid() != 0:
+    """Return how this user may run a program that wants an ordinary user with a name.
+
+    Root is refused by Postgres, and a user id without an entry in the password file, as containers hand
+    them out, by its initdb. Raises `CannotStart` when there is no way around.
+    """
+    is_root = os.geteuid() == 0
+    if not is_root and _has_name(os.geteuid()):
         return "as_is"
     reasons = []
-    for way in ("namespace", "nobody"):
+    for way in ("namespace", "nobody") if is_root else ("namespace",):
         trial = run_once(Launch((program, "--version"), way=way))
         if trial.returncode == 0:
             return way
         code = trial.stderr.strip()
         name = errno.errorcode.get(int(code), code) if code.isdigit() else f"exit {trial.returncode}"
         reasons.append(f"{'a user namespace' if way == 'namespace' else 'the user nobody'}: {name}")
+    whom = "as root" if is_root else "for a user id without a name"
     raise CannotStart(
-        f"Postgres does not run as root, and neither way around worked ({'; '.join(reasons)}). "
+        f"Postgres does not run {whom}, and no way around worked ({'; '.join(reasons)}). "
         "Run as another user, or set GRADUS_DATABASE_URL to a server of your own."
     )
+
+
+def _has_name(uid: int) -> bool:
+    """Tell whether a user id stands in the password file."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 @dataclass(slots=True)

@@ -305,6 +305,25 @@ def test_when_neither_way_works_the_message_names_both_and_what_to_do(
     assert "GRADUS_DATABASE_URL" in caught.value.detail
 
 
+def test_a_user_id_without_a_name_gets_one_in_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.standalone.process.os.geteuid", lambda: 54_321)
+    monkeypatch.setattr("services.standalone.process.run_once", said_once(0))
+    assert choose_way("postgres") == "namespace"
+
+
+def test_a_user_id_without_a_name_and_no_namespace_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.standalone.process.os.geteuid", lambda: 54_321)
+    monkeypatch.setattr("services.standalone.process.run_once", said_once(97, "1"))
+    with pytest.raises(CannotStart, match=r"without a name.*a user namespace: EPERM"):
+        choose_way("postgres")
+
+
+def said_once(status: int, error: str = "") -> Callable[[Launch], subprocess.CompletedProcess[str]]:
+    return lambda launch: subprocess.CompletedProcess(launch.command, status, "", error)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_the_servers_start_for_an_ordinary_user(home: Path) -> None:
     code = (
