@@ -26,7 +26,6 @@ from services.worker.trainings.plan import Course, finite
 from services.worker.trainings.scoring import probabilities
 from services.worker.trainings.session import Session
 from services.worker.trainings.untrained import fill_untrained
-from shared.errors import Refused
 from shared.features.records import Encoded, RecordEncoder
 from shared.schedules import ResolvedSchedule
 from shared.specs.budget import record_sizes
@@ -134,11 +133,9 @@ def plan_diagnose(
     session: Session, *, spec: JobSpec, schedule: ResolvedSchedule, device: torch.device
 ) -> DiagnosePlan:
     """Read the records, split them, fit the encoder on the training part, and build the net."""
-    task, job = spec.task, session.job
+    task = spec.task
     assert isinstance(task, DiagnoseTask)  # noqa: S101 - the kind of the job says so
-    if job.dataset_id is None or job.dataset_version is None:
-        raise Refused("the data set of the job was deleted", code="dataset_gone")
-    records = load_records(session.storage, job.dataset_id, job.dataset_version)
+    records = load_records(session.storage, *session.dataset)
     labels = binary_labels(records, task.target)
     groups = group_values(records, task.split.group)
     parts = split_records(labels.values, split=task.split, groups_N=groups, seed=spec.seed)

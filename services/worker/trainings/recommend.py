@@ -148,11 +148,9 @@ def plan_recommend(
     session: Session, *, spec: JobSpec, schedule: ResolvedSchedule, device: torch.device
 ) -> RecommendPlan:
     """Read the interactions, split them, and build the net on its device."""
-    task, job = spec.task, session.job
+    task = spec.task
     assert isinstance(task, RecommendTask)  # noqa: S101 - the kind of the job says so
-    if job.dataset_id is None or job.dataset_version is None:
-        raise Refused("the data set of the job was deleted", code="dataset_gone")
-    interactions = load_interactions(session.storage, job.dataset_id, job.dataset_version)
+    interactions = load_interactions(session.storage, *session.dataset)
     split = split_interactions(interactions, protocol=task.evaluation.protocol, seed=spec.seed)
     explicit = task.feedback == "explicit"
     sizes = Sizes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -23,7 +24,7 @@ from shared.db.job_writes import (
     yield_up,
 )
 from shared.db.jobs import JobRow, get_job
-from shared.errors import Conflict
+from shared.errors import Conflict, Refused
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -54,6 +55,13 @@ class Session:
     storage: Storage
     settings: Settings
     stop: StopFlag
+
+    @property
+    def dataset(self) -> tuple[UUID, int]:
+        """Return the id and version of the job's data set. Raises `Refused` when it was deleted."""
+        if self.job.dataset_id is None or self.job.dataset_version is None:
+            raise Refused("the data set of the job was deleted", code="dataset_gone")
+        return self.job.dataset_id, self.job.dataset_version
 
     @property
     def patience_seconds(self) -> float:
