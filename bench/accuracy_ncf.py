@@ -38,7 +38,8 @@ from services.worker.training.points import materialise
 from services.worker.trainings.scoring import full_scorer
 from shared.catalog import MfParams
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
-from shared.specs.job import AdamParams, RankingEvaluation
+from shared.specs.job import RankingEvaluation
+from shared.specs.optimizers import AdamParams
 
 K = 10
 NEGATIVES = 99

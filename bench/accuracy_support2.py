@@ -36,7 +36,7 @@ from services.worker.trainings.scoring import probabilities
 from shared.catalog import MlpParams
 from shared.features.records import RecordEncoder
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
-from shared.specs.job import AdamParams, AdamWParams
+from shared.specs.optimizers import AdamParams, AdamWParams
 
 DROPPED = (
     *("sno", "death", "d.time"),  # row number, and what the label is made of

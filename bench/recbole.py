@@ -34,7 +34,7 @@ from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
 from shared.catalog import NeumfParams
 from shared.schedules import OptimizerTraits, ScheduleSpec, resolve
-from shared.specs.job import AdamParams
+from shared.specs.optimizers import AdamParams
 
 PACKAGES = ("setuptools<80", "torch==2.13.0", "recbole==1.2.1", "pandas<3")
 PEER = Path(__file__).with_name("recbole_peer.py")

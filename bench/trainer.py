@@ -31,7 +31,7 @@ from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
 from shared.catalog import AnyNet, MfParams, MlpParams, NeumfParams
 from shared.schedules import OptimizerTraits, ScheduleSpec, resolve
-from shared.specs.job import AdamWParams
+from shared.specs.optimizers import AdamWParams
 
 FLUSH_STEPS, CHECKPOINT_STEPS = 50, 1_000
 READY_BATCHES = 64

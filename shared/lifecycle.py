@@ -17,11 +17,12 @@ class JobStatus(StrEnum):
 
 
 class JobKind(StrEnum):
-    """What a job does: train a net for a task, or read an uploaded data set."""
+    """What a job does: train a net for a task, read an uploaded data set, or try learning rates."""
 
     RECOMMEND = "recommend"
     DIAGNOSE = "diagnose"
     INGEST = "ingest"
+    LR_RANGE_TEST = "lr_range_test"
 
 
 class DatasetStatus(StrEnum):

@@ -8,7 +8,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from shared.catalog import NETS_OF_TASK, AnyNet
 from shared.schedules import ScheduleSpec
+from shared.schedules.lengths import Span
 from shared.specs.base import Spec
+from shared.specs.optimizers import AdamWParams, NonNegative, OptimizerParams
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -70,45 +72,6 @@ class DiagnoseTask(Spec):
 
 Task = Annotated[RecommendTask | DiagnoseTask, Field(discriminator="name")]
 
-NonNegative = Annotated[float, Field(ge=0.0)]
-Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class SgdParams(Spec):
-    """Stochastic gradient descent."""
-
-    name: Literal["sgd"]
-    momentum: Beta = 0.0
-    nesterov: bool = False
-    weight_decay: NonNegative = 0.0
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0.0:
-            raise ValueError("nesterov needs a momentum above 0")
-        return self
-
-
-class AdamParams(Spec):
-    """Adam (arXiv 1412.6980); weight decay is added to the gradient."""
-
-    name: Literal["adam"]
-    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: NonNegative = 0.0
-
-
-class AdamWParams(Spec):
-    """AdamW (arXiv 1711.05101); weight decay is decoupled and scales with the learning rate."""
-
-    name: Literal["adamw"]
-    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: NonNegative = 0.01
-
-
-OptimizerParams = Annotated[SgdParams | AdamParams | AdamWParams, Field(discriminator="name")]
-
 
 class EarlyStopping(Spec):
     """Stop when the monitored validation metric has not improved for `patience` evaluations."""
@@ -116,6 +79,13 @@ class EarlyStopping(Spec):
     monitor: Annotated[str, Field(pattern=r"^[a-z_]+(@[0-9]+)?$", max_length=40)]
     patience: Annotated[int, Field(ge=1, le=10_000)] = 5
     min_delta: NonNegative = 0.0
+
+
+class GradientFlow(Spec):
+    """How often norms of gradients and updates are recorded, layer by layer."""
+
+    every: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Steps from one sample to the next; the first ten steps are always sampled."""
 
 
 class Publish(Spec):
@@ -141,6 +111,9 @@ class JobSpec(Spec):
     precision: Literal["float32", "bf16"] = "float32"
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None = None
     early_stopping: EarlyStopping | None = None
+    gradient_flow: GradientFlow | None = GradientFlow()
+    keep_checkpoints: Annotated[tuple[Span, ...], Field(max_length=16, strict=False)] = ()
+    """Points of the run, like "50%" or "10ep", whose checkpoints are kept for forks."""
     initialize_from: None = None
     publish: Publish | None = Publish()
 

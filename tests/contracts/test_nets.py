@@ -14,7 +14,7 @@ from services.worker.training.loop import Rules, train
 from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
 from shared.catalog import GROUPS_OF_NET, NETS_OF_TASK, AnyNet, MfParams, MlpParams, NeumfParams
-from shared.specs.job import AdamParams
+from shared.specs.optimizers import AdamParams
 from tests.support.lessons import ITEMS, LESSONS, STEPS_PER_EPOCH, USERS, Lesson, pair_lesson, scheduled, ward
 
 SIZES = Sizes(users=7, items=9, numbers=3, levels=(4, 30), start=0.25)

@@ -17,7 +17,7 @@ from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from services.worker.training.points import PointColumns, materialise
 from shared.schedules import ResolvedSchedule
-from shared.specs.job import OptimizerParams, SgdParams
+from shared.specs.optimizers import OptimizerParams, SgdParams
 from tests.support.lessons import LESSONS, OPTIMIZERS, SCHEDULES, Lesson, scheduled
 
 TOTAL, CHECKPOINT = 24, 13

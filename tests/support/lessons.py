@@ -12,7 +12,7 @@ from services.worker.nets import Net, Sizes, build
 from services.worker.training.objective import Objective, objective_of
 from shared.catalog import AnyNet, MfParams, MlpParams, NeumfParams
 from shared.schedules import OptimizerTraits, ResolvedSchedule, ScheduleSpec, resolve
-from shared.specs.job import AdamParams, AdamWParams, OptimizerParams, SgdParams
+from shared.specs.optimizers import AdamParams, AdamWParams, OptimizerParams, SgdParams
 
 USERS, ITEMS, RECORDS = 12, 10, 50
 STEPS_PER_EPOCH = 8

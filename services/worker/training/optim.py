@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from shared.errors import Finding, Refused
 from shared.schedules import LrEvent, ResolvedSchedule, multiplier_at
-from shared.specs.job import AdamParams, AdamWParams, OptimizerParams, SgdParams
+from shared.specs.optimizers import AdamParams, AdamWParams, OptimizerParams, SgdParams
 
 
 class Grouped(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from bench import accuracy_ncf, accuracy_support2
 from services.worker.evaluation.candidates import given_candidates
 from shared.catalog import MfParams, MlpParams
-from shared.specs.job import AdamParams
+from shared.specs.optimizers import AdamParams
 
 USERS, ITEMS = 24, 40
 

@@ -179,7 +179,7 @@ def test_the_multiplier_is_the_last_event_that_has_come():
 
 
 def test_traits_come_from_the_optimizer_as_it_was_asked_for():
-    from shared.specs.job import AdamWParams, SgdParams
+    from shared.specs.optimizers import AdamWParams, SgdParams
 
     adam = OptimizerTraits.of(AdamWParams(name="adamw", betas=(0.8, 0.99)))
     assert (adam.name, adam.cycles_momentum, adam.momentum) == ("adamw", True, 0.8)

@@ -24,7 +24,7 @@ from services.worker.training.loop import train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from shared.catalog import MfParams
 from shared.errors import Conflict
-from shared.specs.job import AdamParams, OptimizerParams, SgdParams
+from shared.specs.optimizers import AdamParams, OptimizerParams, SgdParams
 from tests.support.lessons import LESSONS, Lesson, pair_lesson, scheduled
 
 ADAM = AdamParams(name="adam")

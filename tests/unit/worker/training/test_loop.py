@@ -12,7 +12,7 @@ from services.worker.training.loop import Point, Rules, train
 from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
 from shared.errors import Diverged
-from shared.specs.job import AdamParams, SgdParams
+from shared.specs.optimizers import AdamParams, SgdParams
 from tests.support.lessons import LESSONS, scheduled
 
 PLAIN = Rules()

@@ -11,7 +11,7 @@ from torch import nn
 from services.worker.training.optim import SteppedOptimizer, clip_and_norm, make_optimizer
 from shared.errors import Refused
 from shared.schedules import ResolvedSchedule
-from shared.specs.job import AdamParams, OptimizerParams, SgdParams
+from shared.specs.optimizers import AdamParams, OptimizerParams, SgdParams
 from tests.support.lessons import OPTIMIZERS, scheduled
 
 TORCH: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}

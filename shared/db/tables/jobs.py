@@ -1,0 +1,116 @@
+"""Jobs, what became of them, and the sweeps they belong to."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables.base import JOB_STATUSES, metadata, time_of
+
+sweep = Table(
+    "sweep",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("spec", JSONB, nullable=False),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("idempotency_key", Text),
+    time_of("created_at", required=True),
+    UniqueConstraint("owner", "idempotency_key"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("model", Text),
+    # A data set may be deleted after its jobs have ended; the spec keeps its id.
+    Column("dataset_id", Uuid, ForeignKey("dataset.id", ondelete="SET NULL")),
+    Column("dataset_version", Integer),
+    Column("spec", JSONB, nullable=False),
+    Column("resolved_schedule", JSONB),
+    Column("status", Text, nullable=False, server_default="queued"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("attempt_base", Integer, nullable=False, server_default="0"),
+    Column("max_attempts", Integer, nullable=False, server_default="5"),
+    time_of("lease_until"),
+    Column("worker_id", Text),
+    time_of("published_at"),
+    time_of("cancel_requested_at"),
+    time_of("pause_requested_at"),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("request_id", Text),
+    Column("step", BigInteger, nullable=False, server_default="0"),
+    Column("total_steps", BigInteger, nullable=False, server_default="0"),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("steps_per_epoch", BigInteger, nullable=False, server_default="0"),
+    Column("samples_per_second", Double),
+    Column("last_checkpoint", Uuid),
+    Column("best_checkpoint", Uuid),
+    Column("metrics", JSONB),
+    Column("best", JSONB),
+    Column("report", JSONB),
+    Column("model_version", Integer),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("idempotency_key", Text),
+    # One of a sweep's trainings: which of its schedules (counted from 0); the seed stands in the spec.
+    Column("sweep_id", Uuid, ForeignKey("sweep.id", ondelete="CASCADE")),
+    Column("sweep_arm", Integer),
+    # A fork goes on from a checkpoint of its parent, and counts steps on from there.
+    Column("parent_id", Uuid, ForeignKey("job.id", ondelete="SET NULL")),
+    Column("parent_checkpoint", Uuid),
+    Column("start_step", BigInteger, nullable=False, server_default="0"),
+    time_of("created_at", required=True),
+    time_of("queued_at", required=True),
+    time_of("started_at"),
+    time_of("finished_at"),
+    UniqueConstraint("owner", "idempotency_key"),
+    CheckConstraint(f"status IN {JOB_STATUSES}", name="status"),
+    CheckConstraint("kind IN ('recommend','diagnose','ingest','lr_range_test')", name="kind"),
+    CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease_while_running"),
+    Index(
+        "ix_job_queued",
+        text("priority DESC"),
+        "created_at",
+        "id",
+        postgresql_where=text("status = 'queued'"),
+    ),
+    Index("ix_job_leased", "lease_until", postgresql_where=text("status = 'running'")),
+    Index("ix_job_newest", text("created_at DESC"), text("id DESC")),
+    Index("ix_job_dataset_id", "dataset_id"),
+    Index("ix_job_sweep_id", "sweep_id"),
+    Index("ix_job_parent_id", "parent_id"),
+)
+
+job_event = Table(
+    "job_event",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    time_of("at", required=True),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+)
