@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.schedules.admission import ScheduleWarning, resolve, warnings
+from shared.schedules.admission import FROM_SCRATCH, ScheduleWarning, Start, resolve, warnings
 from shared.schedules.menu import CATALOG, Entry
 from shared.schedules.phase import ANY_OPTIMIZER, Breakpoint, OptimizerTraits
 from shared.schedules.resolved import LrEvent, ResolvedSchedule, multiplier_at
@@ -13,6 +13,7 @@ from shared.schedules.stats import Stats, stats
 __all__ = [
     "ANY_OPTIMIZER",
     "CATALOG",
+    "FROM_SCRATCH",
     "Breakpoint",
     "Entry",
     "GroupParams",
@@ -21,6 +22,7 @@ __all__ = [
     "ResolvedSchedule",
     "ScheduleSpec",
     "ScheduleWarning",
+    "Start",
     "Stats",
     "multiplier_at",
     "resolve",

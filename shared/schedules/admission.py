@@ -27,6 +27,17 @@ class ScheduleWarning:
     loc: Loc
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a schedule begins: updates already done, and S there, which its first phase calls `previous`."""
+
+    step: int = 0
+    previous: float | None = None
+
+
+FROM_SCRATCH = Start()
+
+
 def _refuse(findings: list[Finding]) -> None:
     if findings:
         raise Refused("the schedule cannot be run as written", code="schedule_refused", findings=findings)
@@ -121,16 +132,19 @@ def resolve(
     steps_per_epoch: int,
     optimizer: OptimizerTraits,
     groups: Collection[str] | None = None,
+    start: Start = FROM_SCRATCH,
 ) -> ResolvedSchedule:
     """Return the schedule in whole steps for a run of `total_steps` with epochs of `steps_per_epoch`.
 
-    `groups` are the parameter groups of the net, where it is known. Raises `Refused` with findings
-    such as ("schedule", "phases", 1, "gamma").
+    `groups` are the parameter groups of the net, where it is known. From a later `start` the phases share
+    the steps that are left, and % is of those. Raises `Refused` with findings such as
+    ("schedule", "phases", 1, "gamma").
     """
     _check_groups(spec, groups)
-    steps = phase_steps(spec, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    left = total_steps - start.step
+    steps = phase_steps(spec, total_steps=left, steps_per_epoch=steps_per_epoch)
     phases: list[AnyPhase] = []
-    previous: float | None = None
+    previous = start.previous
     for index, (phase, length) in enumerate(zip(spec.phases, steps, strict=True)):
         place = Place(length, steps_per_epoch, spec.base_lr, previous, optimizer)
         phases.append(_settle(phase, place, index))
@@ -138,6 +152,7 @@ def resolve(
     return ResolvedSchedule(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
+        start_step=start.step,
         base_lr=spec.base_lr,
         phases=tuple(phases),
         groups=spec.groups,
@@ -153,7 +168,7 @@ def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:
 
 def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
     for index, phase in enumerate(resolved.phases):
-        for advice in phase.advice(total_steps=resolved.total_steps):
+        for advice in phase.advice(total_steps=resolved.updates):
             yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field))
 
 
@@ -168,6 +183,6 @@ def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
 
 
 def _dead_start(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    if resolved.lr(0) == 0.0:
+    if resolved.lr(resolved.start_step) == 0.0:
         message = "the rate of the first update is 0, so it does nothing; start above 0"
         yield ScheduleWarning("starts_at_zero", message, ("schedule", "phases", 0))

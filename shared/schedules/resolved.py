@@ -40,15 +40,18 @@ def multiplier_at(events: Iterable[LrEvent], step: int) -> float:
 
 
 class ResolvedSchedule(BaseModel):
-    """S(t) for 0 ≤ t; after T it holds the last phase's S(N).
+    """S(t) for `start_step` ≤ t; after T it holds the last phase's S(N).
 
-    Its JSON is itself a schedule, with every length in steps and every default written out.
+    Steps are those of the run: a fork at step 600 plans from 600 on, and its phases tile [600, T]. Its
+    JSON is itself a schedule, with every length in steps and every default written out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     total_steps: Annotated[int, Field(ge=1)]
     steps_per_epoch: Annotated[int, Field(ge=1)]
+    start_step: Annotated[int, Field(ge=0)] = 0
+    """The first step planned: 0, or where a fork left its parent."""
     base_lr: float
     phases: Annotated[tuple[OnePhase, ...], Field(min_length=1, strict=False)]
     groups: dict[GroupName, GroupParams] = {}
@@ -60,13 +63,19 @@ class ResolvedSchedule(BaseModel):
     @model_validator(mode="after")
     def _phases_tile_the_run(self) -> Self:
         if self.borders[-1] != self.total_steps or len(self.forms) != len(self.phases):
-            raise ValueError(f"the phases must tile {self.total_steps} steps; they end at {self.borders[-1]}")
+            wanted = f"the phases must tile steps {self.start_step} to {self.total_steps}"
+            raise ValueError(f"{wanted}; they end at {self.borders[-1]}")
         return self
 
     @cached_property
     def borders(self) -> tuple[int, ...]:
-        """0 and the step at which each phase ends."""
-        return (0, *accumulate(phase.steps for phase in self.phases))
+        """`start_step` and the step at which each phase ends."""
+        return tuple(accumulate((phase.steps for phase in self.phases), initial=self.start_step))
+
+    @property
+    def updates(self) -> int:
+        """How many updates are planned: all of the run, or what a fork has left of it."""
+        return self.total_steps - self.start_step
 
     @cached_property
     def cycles_momentum(self) -> bool:
@@ -75,8 +84,8 @@ class ResolvedSchedule(BaseModel):
 
     def locate(self, step: int) -> tuple[int, int]:
         """Return (phase, step inside it); past the end this is the last phase at its N."""
-        if step < 0:
-            raise ValueError(f"a step counts from 0; came {step}")
+        if step < self.start_step:
+            raise ValueError(f"a step of this schedule counts from {self.start_step}; came {step}")
         if step >= self.total_steps:
             return len(self.phases) - 1, self.phases[-1].steps
         index = bisect_right(self.borders, step) - 1

@@ -14,11 +14,12 @@ from shared.schedules.phase import Phase
 from shared.schedules.resolved import ResolvedSchedule
 
 
-def extremes(resolved: ResolvedSchedule, *, start: int = 0, stop: int | None = None) -> list[int]:
+def extremes(resolved: ResolvedSchedule, *, start: int | None = None, stop: int | None = None) -> list[int]:
     """Return, in order, updates among which the lowest and the highest S of `start` ≤ t < `stop` lie.
 
     They are a few for each phase, however many corners it has.
     """
+    start = resolved.start_step if start is None else start
     stop = resolved.total_steps if stop is None else stop
     found: set[int] = set()
     for index in range(bisect_right(resolved.borders, start) - 1, len(resolved.phases)):
@@ -35,16 +36,17 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
 
     Breakpoints are all kept while they number at most `points`; beyond, a bucket keeps its two extremes.
     """
-    total = resolved.total_steps
+    begin, total = resolved.start_step, resolved.updates
     if total <= points:
-        return list(range(total))
+        return list(range(begin, begin + total))
     buckets = max(points // 2, 1)
     if resolved.breakpoint_count <= points:
         corners = _corners_and_before(resolved)
         if len(corners) <= points:
-            return sorted({min(k * total // buckets, total - 1) for k in range(buckets + 1)} | corners)
-    edges = [-(-k * total // buckets) for k in range(buckets + 1)]
-    drawn = {0, total - 1}
+            even = (begin + min(k * total // buckets, total - 1) for k in range(buckets + 1))
+            return sorted({*even, *corners})
+    edges = [begin - (-k * total // buckets) for k in range(buckets + 1)]
+    drawn = {begin, begin + total - 1}
     for first, stop in pairwise(edges):
         steps = extremes(resolved, start=first, stop=stop)
         drawn |= {min(steps, key=resolved.lr), max(steps, key=resolved.lr)}
@@ -62,6 +64,6 @@ def _outermost(phase: Phase, start: int, stop: int) -> Iterator[int]:
 
 
 def _corners_and_before(resolved: ResolvedSchedule) -> set[int]:
-    last = resolved.total_steps - 1
+    first, last = resolved.start_step, resolved.total_steps - 1
     points = [point.step for point in resolved.breakpoints()]
-    return {0, last, *(min(step, last) for step in points), *(max(step - 1, 0) for step in points)}
+    return {first, last, *(min(step, last) for step in points), *(max(step - 1, first) for step in points)}

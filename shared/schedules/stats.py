@@ -22,7 +22,7 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Figures of S over the updates 0 … T−1; `final` is that of the last update."""
+    """Figures of S over the updates planned, 0 … T−1 or a fork's; `final` is that of the last one."""
 
     first: float
     final: float
@@ -38,10 +38,10 @@ def stats(resolved: ResolvedSchedule) -> Stats:
     Beyond, it is that of each phase's integral, one cycle standing for all; relative error < 1e-6 for the
     phases there are. The work is bounded, however many cycles there are.
     """
-    total = resolved.total_steps
+    total = resolved.updates
     values = [resolved.lr(step) for step in extremes(resolved)]
     if total <= EXACT_STEPS:
-        amount = math.fsum(resolved.lr(step) for step in range(total))
+        amount = math.fsum(resolved.lr(step) for step in range(resolved.start_step, resolved.total_steps))
     else:
         amount = math.fsum(map(_sum_of, resolved.phases))
     return Stats(
