@@ -15,6 +15,7 @@ from shared.specs.optimizers import AdamWParams, NonNegative, OptimizerParams
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 Fraction = Annotated[float, Field(gt=0.0, lt=0.9)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Names = Annotated[tuple[ColumnName, ...], Field(max_length=5000, strict=False)]
 
 
@@ -95,19 +96,17 @@ class Publish(Spec):
     when: Literal["always", "better"] = "better"
 
 
-class JobSpec(Spec):
-    """One training asked for."""
+class TrainingSpec(Spec):
+    """What a training is apart from its schedule and its seed."""
 
     model: ModelName
     dataset: Annotated[str, Field(pattern=r"^ds_[0-9a-f-]{36}$")]
     task: Task
     net: AnyNet
     optimizer: OptimizerParams = AdamWParams(name="adamw")
-    schedule: ScheduleSpec
     batch_size: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
     """Training rows a step: positives of a recommender (negatives come on top), records of a diagnosis."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Literal["float32", "bf16"] = "float32"
     gradient_clip_norm: Annotated[float, Field(gt=0)] | None = None
     early_stopping: EarlyStopping | None = None
@@ -115,12 +114,9 @@ class JobSpec(Spec):
     keep_checkpoints: Annotated[tuple[Span, ...], Field(max_length=16, strict=False)] = ()
     """Points of the run, like "50%" or "10ep", whose checkpoints are kept for forks."""
     initialize_from: None = None
+    judge: Literal["full", "net"] = "full"
+    """`full` judges baselines on the same test part; `net` leaves them out, as trainings of a sweep do."""
     publish: Publish | None = Publish()
-
-    @field_validator("schedule", mode="before")
-    @classmethod
-    def _one_phase_needs_no_list(cls, value: object) -> object:
-        return ScheduleSpec.from_shorthand(value)
 
     @field_validator("net")
     @classmethod
@@ -130,3 +126,15 @@ class JobSpec(Spec):
             wanted = ", ".join(NETS_OF_TASK[task.name])
             raise ValueError(f"task {task.name} trains one of {wanted}; net came as {net.name}")
         return net
+
+
+class JobSpec(TrainingSpec):
+    """One training asked for."""
+
+    schedule: ScheduleSpec
+    seed: Seed = 0
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _one_phase_needs_no_list(cls, value: object) -> object:
+        return ScheduleSpec.from_shorthand(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,25 +84,25 @@ class DiagnosePlan:
             fill_untrained(self.course.net.tables, self.encoded.codes_BC[self.parts.train])
 
     def judge(self) -> dict[str, Any]:
-        """Report on the test part beside logistic regression and boosted trees."""
+        """Report on the test part beside logistic regression and boosted trees, where they are wanted."""
         spec = self.course.spec
         net = Candidate(spec.net.name, "net", self._predict(self.parts.test))
-        table = Table.of(self.features.numbers, self.features.categories)  # type: ignore[arg-type]
-        training, test = table.take(self.parts.train), table.take(self.parts.test)
-        labels = self.labels.values[self.parts.train]
-        baselines = []
-        for name, baseline in RECORDS.items():
-            fitted = baseline.fit(training, labels, seed=spec.seed)
-            found = Candidate(name, "baseline", fitted.probabilities(test), settings=fitted.settings)
-            baselines.append(found)
         return classification_report(
-            [net, *baselines],
+            [net, *(self._baselines() if spec.judge == "full" else ())],
             labels_N=self.labels.values,
             parts=self.parts,
             split=self.task.split,
             seed=spec.seed,
             groups_N=self.groups,
         )
+
+    def _baselines(self) -> Iterator[Candidate[Floats]]:
+        table = Table.of(self.features.numbers, self.features.categories)  # type: ignore[arg-type]
+        training, test = table.take(self.parts.train), table.take(self.parts.test)
+        labels = self.labels.values[self.parts.train]
+        for name, baseline in RECORDS.items():
+            fitted = baseline.fit(training, labels, seed=self.course.spec.seed)
+            yield Candidate(name, "baseline", fitted.probabilities(test), settings=fitted.settings)
 
     def pack(self, papers: Papers) -> bytes:
         """Seal the net with its encoder, its outcome and the intervals of its probabilities."""

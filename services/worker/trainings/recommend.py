@@ -64,7 +64,7 @@ class RecommendPlan:
         """Change nothing: every user has training rows, and every item was at least drawn as a negative."""
 
     def judge(self) -> dict[str, Any]:
-        """Report on the test part beside popularity and EASE, or beside damped means for ratings."""
+        """Report on the test part beside popularity and EASE, or damped means for ratings, where wanted."""
         seed = self.course.spec.seed
         if self.task.feedback == "explicit":
             return rating_report(self._rating_candidates(), split=self.split, seed=seed)
@@ -106,7 +106,8 @@ class RecommendPlan:
         net = Candidate(
             self.course.spec.net.name, "net", self._rank(self._scorer, self.split.test, part="test")
         )
-        return [net, *(self._ranked_baseline(name) for name in RANKING)]
+        wanted = RANKING if self.course.spec.judge == "full" else ()
+        return [net, *(self._ranked_baseline(name) for name in wanted)]
 
     def _ranked_baseline(self, name: str) -> Candidate[RankingResult]:
         try:
@@ -129,7 +130,8 @@ class RecommendPlan:
     def _rating_candidates(self) -> list[Candidate[RatingResult]]:
         low, high = self._rating_range()
         found = [Candidate(self.course.spec.net.name, "net", self._rate(self.split.test))]
-        for name, baseline in RATING.items():
+        wanted = RATING if self.course.spec.judge == "full" else {}
+        for name, baseline in wanted.items():
             predict = baseline.fit(self._pairs(), _ratings(self.split))
             result = evaluate_ratings(predict, self.split.test, low=low, high=high)
             found.append(Candidate(name, "baseline", result))
