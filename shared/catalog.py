@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Width = Annotated[int, Field(ge=1, le=8192)]
 Widths = Annotated[tuple[Width, ...], Field(max_length=16, strict=False)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+ActivationName = Literal["relu", "tanh", "sigmoid", "gelu", "silu"]
+InitName = Literal["default", "kaiming", "xavier", "torch"]
+"""How hidden weights are drawn. `default` is Xavier before tanh and sigmoid, Kaiming before the others."""
 
 
 class NetParams(BaseModel):
@@ -34,6 +37,8 @@ class NeumfParams(NetParams):
     embedding_dim: Annotated[int, Field(ge=1, le=2048)] = 32
     """Width of each part's embedding: of the product, and of either half of the perceptron's input."""
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=16, strict=False)] = (64, 32, 16)
+    activation: ActivationName = "relu"
+    init: InitName = "default"
     dropout: Dropout = 0.0
     loss: Literal["bce", "bpr"] = "bce"
     negatives: Annotated[int, Field(ge=1, le=128)] = 4
@@ -45,6 +50,8 @@ class MlpParams(NetParams):
 
     name: Literal["mlp"] = "mlp"
     hidden: Widths = (128, 64)
+    activation: ActivationName = "relu"
+    init: InitName = "default"
     dropout: Dropout = 0.1
     embedding_dim: Annotated[int, Field(ge=1, le=256)] | None = None
     """Width of every category's embedding; by default min(16, ⌈1.6·levels^0.56⌉) each."""

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from services.worker.nets import BUILDERS, Net, Sizes, build
+from services.worker.nets.activations import Activation
 from services.worker.nets.neumf import Neumf
 from services.worker.training.determinism import seed_everything
 from services.worker.training.loop import Rules, train
 from services.worker.training.optim import make_optimizer
 from services.worker.training.points import materialise
-from shared.catalog import GROUPS_OF_NET, NETS_OF_TASK, AnyNet, MfParams, MlpParams, NeumfParams
+from shared.catalog import (
+    GROUPS_OF_NET,
+    NETS_OF_TASK,
+    ActivationName,
+    AnyNet,
+    InitName,
+    MfParams,
+    MlpParams,
+    NeumfParams,
+)
 from shared.specs.optimizers import AdamParams
 from tests.support.lessons import ITEMS, LESSONS, STEPS_PER_EPOCH, USERS, Lesson, pair_lesson, scheduled, ward
 
@@ -22,6 +35,14 @@ PARAMS: dict[str, AnyNet] = {
     "mf": MfParams(embedding_dim=4),
     "neumf": NeumfParams(embedding_dim=4, hidden=(8, 4)),
     "mlp": MlpParams(hidden=(8, 4)),
+}
+DEEP = ("neumf", "mlp")
+PLAIN: dict[ActivationName, Callable[[Tensor], Tensor]] = {
+    "relu": lambda x: x.clamp(min=0),
+    "tanh": lambda x: 2 / (1 + torch.exp(-2 * x)) - 1,
+    "sigmoid": lambda x: 1 / (1 + torch.exp(-x)),
+    "gelu": lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2,
+    "silu": lambda x: x / (1 + torch.exp(-x)),
 }
 RECOMMENDERS = NETS_OF_TASK["recommend"]
 
@@ -83,6 +104,63 @@ class TestEveryNet:
     def test_dropout_rests_when_the_net_is_judged(self, name: str) -> None:
         net = build(PARAMS[name], SIZES, seed=5).eval()
         assert torch.equal(net(*inputs_of(name)), net(*inputs_of(name)))
+
+
+@pytest.mark.parametrize("activation", get_args(ActivationName))
+@pytest.mark.parametrize("name", DEEP)
+class TestEveryActivation:
+    def test_follows_every_hidden_layer(self, name: str, activation: ActivationName) -> None:
+        """What passes each of the two is the plain formula of what came."""
+        net = with_activation(name, activation)
+        net.eval()
+        plain = PLAIN[activation]
+        seen: list[tuple[Tensor, Tensor]] = []
+        modules = [m for m in net.modules() if isinstance(m, Activation)]
+        for module in modules:
+            module.register_forward_hook(lambda _m, given, out: seen.append((given[0], out)))
+        net(*inputs_of(name))
+        assert len(seen) == len(modules) == 2
+        assert all(torch.allclose(out, plain(given), atol=1e-7) for given, out in seen)
+
+    def test_every_parameter_takes_part(self, name: str, activation: ActivationName) -> None:
+        net = with_activation(name, activation)
+        net(*inputs_of(name)).square().sum().backward()
+        assert [key for key, p in net.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("activation", get_args(ActivationName))
+def test_dropout_zeroes_its_share_of_what_an_activation_passes(activation: ActivationName):
+    layer = Activation(activation, dropout=0.5)
+    torch.manual_seed(1)
+    out = layer(torch.full((100, 1000), 2.0))
+    assert float((out == 0).float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert torch.equal(layer.eval()(torch.ones(3)), Activation(activation, dropout=0.0)(torch.ones(3)))
+
+
+@pytest.mark.parametrize(
+    ("activation", "init", "bound"),
+    [
+        ("relu", "default", (6 / 20) ** 0.5),
+        ("gelu", "default", (6 / 20) ** 0.5),
+        ("tanh", "default", (6 / 50) ** 0.5),
+        ("sigmoid", "default", (6 / 50) ** 0.5),
+        ("sigmoid", "kaiming", (6 / 20) ** 0.5),
+        ("relu", "xavier", (6 / 50) ** 0.5),
+        ("relu", "torch", (1 / 20) ** 0.5),
+    ],
+)
+def test_hidden_weights_are_drawn_from_the_range_that_was_asked_for(
+    activation: ActivationName, init: InitName, bound: float
+):
+    """20 numbers into 30 units: Kaiming ±√(6/20), Xavier ±√(6/50), torch ±√(1/20)."""
+    params = MlpParams(hidden=(30,), activation=activation, init=init)
+    net = build(params, Sizes(numbers=20), seed=1)
+    weight = net.state_dict()["body.0.weight"].abs()
+    assert 0.97 * bound < float(weight.max()) <= bound
+
+
+def with_activation(name: str, activation: ActivationName) -> Net:
+    return build(PARAMS[name].model_copy(update={"activation": activation}), SIZES, seed=5)
 
 
 @pytest.mark.parametrize("name", RECOMMENDERS)

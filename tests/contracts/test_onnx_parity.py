@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import onnx
 import pytest
 import torch
 
 from services.worker.nets import BUILDERS, Net, Sizes, build
+from services.worker.nets.activations import FUNCTIONS
+from services.worker.package.activations import ACTIVATIONS
 from services.worker.package.graph import OPSET
 from services.worker.package.parity import TOLERANCE, run_model
 from services.worker.package.weights import WRITERS, graph_of, served_form
-from shared.catalog import NETS_OF_TASK, AnyNet, MfParams, MlpParams, NeumfParams
+from shared.catalog import NETS_OF_TASK, ActivationName, AnyNet, MfParams, MlpParams, NeumfParams
 
 USERS, ITEMS, NUMBERS, LEVELS = 50, 70, 5, (4, 9, 3)
+OTHERS = [name for name in ACTIVATIONS if name != "relu"]
 VARIANTS: dict[str, list[AnyNet]] = {
     "mf": [MfParams(embedding_dim=1), MfParams(loss="bpr")],
-    "neumf": [NeumfParams(), NeumfParams(hidden=(8,), embedding_dim=3, dropout=0.5)],
-    "mlp": [MlpParams(), MlpParams(hidden=()), MlpParams(hidden=(16, 8, 4), dropout=0.5, embedding_dim=2)],
+    "neumf": [
+        NeumfParams(),
+        NeumfParams(hidden=(8,), embedding_dim=3, dropout=0.5),
+        *(NeumfParams(hidden=(16, 9, 4), activation=name) for name in OTHERS),
+    ],
+    "mlp": [
+        MlpParams(),
+        MlpParams(hidden=()),
+        MlpParams(hidden=(16, 8, 4), dropout=0.5, embedding_dim=2),
+        *(MlpParams(hidden=(16, 9, 4), activation=name) for name in OTHERS),
+    ],
 }
 SIZES = {
     "recommend": Sizes(users=USERS, items=ITEMS, start=0.3),
@@ -49,7 +63,11 @@ def random_inputs(task: str) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize(("params", "task"), CASES, ids=lambda case: getattr(case, "name", case))
+def id_of(case: object) -> str:
+    return "-".join(str(getattr(case, name)) for name in ("name", "activation") if hasattr(case, name))
+
+
+@pytest.mark.parametrize(("params", "task"), CASES, ids=id_of)
 def test_the_exported_graph_agrees_with_the_net_on_1000_inputs(params: AnyNet, task: str):
     net = trained_looking(params, task)
     served, inputs = served_form(net), random_inputs(task)
@@ -60,14 +78,14 @@ def test_the_exported_graph_agrees_with_the_net_on_1000_inputs(params: AnyNet, t
     assert net.training, "exporting must leave the net as it was"
 
 
-@pytest.mark.parametrize(("params", "task"), CASES, ids=lambda case: getattr(case, "name", case))
+@pytest.mark.parametrize(("params", "task"), CASES, ids=id_of)
 def test_the_exported_graph_is_one_blob_of_the_agreed_opset(params: AnyNet, task: str):
     model = onnx.load_model_from_string(graph_of(served_form(trained_looking(params, task))))
     assert [o.version for o in model.opset_import] == [OPSET]
     assert not any(w.external_data for w in model.graph.initializer)
 
 
-@pytest.mark.parametrize(("params", "task"), CASES, ids=lambda case: getattr(case, "name", case))
+@pytest.mark.parametrize(("params", "task"), CASES, ids=id_of)
 def test_a_row_has_the_same_bits_alone_and_among_others(params: AnyNet, task: str):
     model, inputs = graph_of(served_form(trained_looking(params, task))), random_inputs(task)
     rows = {name: values[:40] for name, values in inputs.items() if name != "item"}
@@ -80,4 +98,5 @@ def test_a_row_has_the_same_bits_alone_and_among_others(params: AnyNet, task: st
 
 def test_every_net_has_a_writer_and_is_tried_here():
     assert set(VARIANTS) == set(BUILDERS) == {params.name for params, _ in CASES}
+    assert {*ACTIVATIONS} == {*FUNCTIONS} == {*get_args(ActivationName)}
     assert {type(build(params, SIZES[task], seed=0)) for params, task in CASES} == set(WRITERS)

@@ -8,7 +8,6 @@ the time of torch's. Shapes: R rows, I inputs, O outputs; B users, N items of ea
 from __future__ import annotations
 
 import functools
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -156,22 +155,3 @@ def dot_each(left_BH: Tensor, right: Tensor) -> Tensor:
         return (left_BH.unsqueeze(1) * right).sum(-1)
     out: Tensor = _DotEach.apply(left_BH, right)  # type: ignore[no-untyped-call]
     return out
-
-
-class Perceptron(nn.Sequential):
-    """Linear layers from widths[0] to widths[-1], He-initialised, each followed by ReLU and dropout."""
-
-    def __init__(self, widths: tuple[int, ...], *, dropout: float) -> None:
-        super().__init__(*(nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(widths)))
-        self.dropout = dropout
-        for layer in self:
-            assert isinstance(layer, nn.Linear)  # noqa: S101  # made two lines above
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's own name
-        """Return the last layer's activations, for an input of any leading shape."""
-        for layer in self:
-            assert isinstance(layer, nn.Linear)  # noqa: S101
-            input = relu_dropout(dense(input, layer), self.dropout if self.training else 0.0)  # noqa: A001
-        return input

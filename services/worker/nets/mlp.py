@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.nets.base import Net, Sizes, rows_of, table
-from services.worker.nets.layers import Perceptron
+from services.worker.nets.perceptron import Perceptron
 from shared.catalog import MlpParams
 
 
@@ -21,7 +21,7 @@ def embedding_width(levels: int) -> int:
 
 
 class Mlp(Net):
-    """Numbers and embedded categories into ReLU layers, and one logit out."""
+    """Numbers and embedded categories into hidden layers, and one logit out."""
 
     def __init__(self, params: MlpParams, sizes: Sizes) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Mlp(Net):
             table(levels, width, std=width**-0.5) for levels, width in zip(sizes.levels, widths, strict=True)
         )
         layers = (sizes.numbers + sum(widths), *params.hidden)
-        self.body = Perceptron(layers, dropout=params.dropout)
+        self.body = Perceptron(layers, dropout=params.dropout, activation=params.activation, init=params.init)
         self.head = nn.Linear(layers[-1], 1)
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.constant_(self.head.bias, sizes.start)

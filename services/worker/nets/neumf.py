@@ -10,8 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from services.worker.nets.activations import Activation, draw
 from services.worker.nets.base import Net, Sizes, rows_of, table
-from services.worker.nets.layers import Perceptron, add_to_each, dense, dot_each, relu_dropout
+from services.worker.nets.layers import add_to_each, dense, dot_each
+from services.worker.nets.perceptron import Perceptron
 from shared.catalog import NeumfParams
 
 
@@ -26,13 +28,16 @@ class Neumf(Net):
         self.deep_users = table(sizes.users, d, std=params.init_std)
         self.deep_items = table(sizes.items, d, std=params.init_std)
         both = nn.Linear(2 * d, first)
-        nn.init.kaiming_uniform_(both.weight, nonlinearity="relu")
+        draw(both.weight, init=params.init, before=params.activation)
         self.user_layer = nn.Linear(d, first, bias=False)
         self.item_layer = nn.Linear(d, first)
         self.user_layer.weight = nn.Parameter(both.weight[:, :d].detach().clone())
         self.item_layer.weight = nn.Parameter(both.weight[:, d:].detach().clone())
         nn.init.zeros_(self.item_layer.bias)
-        self.body = Perceptron(params.hidden, dropout=params.dropout)
+        self.activation = Activation(params.activation, dropout=params.dropout)
+        self.body = Perceptron(
+            params.hidden, dropout=params.dropout, activation=params.activation, init=params.init
+        )
         self.product_head = nn.Parameter(torch.empty(d))
         self.body_head = nn.Linear(params.hidden[-1], 1)
         _init_head(self.product_head, self.body_head, start=sizes.start)
@@ -41,8 +46,7 @@ class Neumf(Net):
         """Return scores_BN for items_BN, each user's own, or for items_N, the same for every user."""
         user_BH = _first_layer(self.deep_users, users_B, self.user_layer)
         item_H = _first_layer(self.deep_items, items, self.item_layer)
-        hidden_BNH = add_to_each(user_BH, item_H)
-        hidden_BNH = relu_dropout(hidden_BNH, self.body.dropout if self.training else 0.0)
+        hidden_BNH = self.activation(add_to_each(user_BH, item_H))
         deep_BN: Tensor = self.body_head(self.body(hidden_BNH)).squeeze(-1).float()
         p_Bd, q = rows_of(self.users, users_B) * self.product_head, rows_of(self.items, items)
         return deep_BN + dot_each(p_Bd, q)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.worker.package.activations import ACTIVATIONS
 from services.worker.package.graph import Graph
+from shared.catalog import ActivationName
 
 Weights = NDArray[np.float32]
 
@@ -52,6 +54,7 @@ class NeumfWeights:
     hidden: Sequence[Layer]
     product_head: Weights
     deep_head: Layer
+    activation: ActivationName = "relu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class MlpWeights:
     embeddings: Sequence[Weights]
     hidden: Sequence[Layer]
     head: Layer
+    activation: ActivationName = "relu"
 
 
 def mf_graph(weights: MfWeights) -> bytes:
@@ -86,9 +90,10 @@ def neumf_graph(weights: NeumfWeights) -> bytes:
     user_BH = graph.add("MatMul", deep_BD, graph.weight(weights.user_half.T))
     user_B1H = graph.add("Unsqueeze", user_BH, graph.weight(np.array([1])))
     item_NH = _affine(graph, deep_ND, weights.item_half)
-    values_BNH = graph.add("Relu", graph.add("Add", user_B1H, item_NH))
+    activate = ACTIVATIONS[weights.activation]
+    values_BNH = activate(graph, graph.add("Add", user_B1H, item_NH))
     for layer in weights.hidden:
-        values_BNH = graph.add("Relu", _affine_last(graph, values_BNH, layer))
+        values_BNH = activate(graph, _affine_last(graph, values_BNH, layer))
     deep_BN = graph.add(
         "Squeeze", _affine_last(graph, values_BNH, weights.deep_head), graph.weight(np.array([2]))
     )
@@ -106,7 +111,7 @@ def mlp_graph(weights: MlpWeights) -> bytes:
         parts.append(graph.add("Gather", graph.weight(table), codes_B, axis=0))
     values = graph.add("Concat", *parts, axis=1)
     for layer in weights.hidden:
-        values = graph.add("Relu", _affine(graph, values, layer))
+        values = ACTIVATIONS[weights.activation](graph, _affine(graph, values, layer))
     logits_B = graph.add("Squeeze", _affine(graph, values, weights.head), graph.weight(np.array([1])))
     return graph.finish(logits_B, name="logit", shape=["B"], about={"net": "mlp"})
 

@@ -59,6 +59,7 @@ def _neumf(net: Neumf) -> bytes:
             hidden=_layers(net.body),
             product_head=_array(net.product_head),
             deep_head=_layer(net.body_head),
+            activation=net.body.activation,
         )
     )
 
@@ -67,7 +68,15 @@ def _mlp(net: Mlp) -> bytes:
     tables = [_array(weight) for weight in net.tables]
     layers = [*_layers(net.body), _layer(net.head)]
     numbers = layers[0].weight.shape[1] - sum(table.shape[1] for table in tables)
-    return mlp_graph(MlpWeights(numbers=numbers, embeddings=tables, hidden=layers[:-1], head=layers[-1]))
+    return mlp_graph(
+        MlpWeights(
+            numbers=numbers,
+            embeddings=tables,
+            hidden=layers[:-1],
+            head=layers[-1],
+            activation=net.body.activation,
+        )
+    )
 
 
 def _array(parameter: torch.Tensor) -> Weights:

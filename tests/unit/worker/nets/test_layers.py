@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.worker.nets import layers
-from services.worker.nets.layers import Perceptron, add_to_each, dense, dot_each, relu_dropout
+from services.worker.nets.layers import add_to_each, dense, dot_each, relu_dropout
+from services.worker.nets.perceptron import Perceptron
 
 
 def with_gradients(out: Tensor, *inputs: Tensor) -> list[Tensor]:
