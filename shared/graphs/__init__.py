@@ -1,0 +1,1 @@
+"""Graphs of expressions and of nets: traced with their gradients, laid out, and written as SVG, DOT, Mermaid."""
