@@ -89,6 +89,8 @@ def _summary(row: JobRow) -> dict[str, object]:
         "dataset": public_id("ds", row.dataset_id) if row.dataset_id else None,
         "dataset_version": row.dataset_version,
         "steps_per_epoch": row.steps_per_epoch,
+        "sweep": public_id("swp", row.sweep_id) if row.sweep_id else None,
+        "arm": row.sweep_label,
         "created_at": row.created_at,
         "started_at": row.started_at,
         "finished_at": row.finished_at,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, Text, cast, func, select
+
+from shared.db.tables import job, sweep
 from shared.lifecycle import JobKind
 
 
@@ -28,8 +31,17 @@ class NewJob:
     total_steps: int = 0
     steps_per_epoch: int = 0
     priority: int = 0
+    parent_id: UUID | None = None
+    """The job whose checkpoint this one begins with."""
+    parent_checkpoint: UUID | None = None
+    start_step: int = 0
+    """Updates that the parent had done by then; `step` and `epoch` count on from there."""
+    step: int = 0
+    epoch: int = 0
     request_id: str | None = None
     idempotency_key: str | None = None
+    sweep_id: UUID | None = None
+    sweep_arm: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +79,38 @@ class JobRow:
     metrics: dict[str, Any] | None
     best: dict[str, Any] | None
     model_version: int | None
+    parent_id: UUID | None
+    parent_checkpoint: UUID | None
+    start_step: int
+    sweep_id: UUID | None
+    sweep_arm: int | None
+    sweep_label: str | None
+    """What the sweep calls the schedule of this job."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+_LABEL = (
+    select(func.jsonb_extract_path_text(sweep.c.spec, "schedules", cast(job.c.sweep_arm, Text), "label"))
+    .where(sweep.c.id == job.c.sweep_id)
+    .correlate(job)
+    .scalar_subquery()
+)
+JOB_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    _LABEL.label(field.name) if field.name == "sweep_label" else job.c[field.name] for field in fields(JobRow)
+)
+"""What to select, or to return from a change, for a `JobRow`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list holds: those of certain kinds and, where given, statuses, a model, a sweep."""
+
+    kinds: Sequence[str] = (JobKind.RECOMMEND, JobKind.DIAGNOSE)
+    statuses: Sequence[str] = ()
+    model: str | None = None
+    sweep_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

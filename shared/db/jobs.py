@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.db.datasets import settle_reading
 from shared.db.events import Transition, list_events, record_event
-from shared.db.job_rows import Inserted, JobCount, JobRow, NewJob
-from shared.db.rows import columns_of, one_of
+from shared.db.job_rows import JOB_COLUMNS, Inserted, JobCount, JobFilter, JobRow, NewJob
+from shared.db.rows import one_of
 from shared.db.tables import job
 from shared.errors import Conflict, NotFound, Refused
 from shared.lifecycle import JobKind, JobStatus
@@ -25,6 +25,7 @@ from shared.lifecycle import JobKind, JobStatus
 __all__ = [
     "Inserted",
     "JobCount",
+    "JobFilter",
     "JobRow",
     "NewJob",
     "count_jobs",
@@ -40,7 +41,7 @@ __all__ = [
     "request_pause",
     "resume",
 ]
-TRAINING_KINDS = (JobKind.RECOMMEND, JobKind.DIAGNOSE)
+TRAININGS = JobFilter()
 
 
 def insert_job(cx: Connection, *, job: NewJob) -> Inserted:
@@ -72,7 +73,7 @@ def earlier_job(
     if idempotency_key is None:
         return None
     same_key = and_(job.c.owner == owner, job.c.idempotency_key == idempotency_key)
-    row = cx.execute(select(*columns_of(job, JobRow), job.c.request_sha256).where(same_key)).one_or_none()
+    row = cx.execute(select(*JOB_COLUMNS, job.c.request_sha256).where(same_key)).one_or_none()
     if row is None:
         return None
     *shown, earlier_sha256 = tuple(row)
@@ -100,16 +101,16 @@ def list_jobs(
     *,
     limit: int,
     after: UUID | None = None,
-    statuses: Sequence[str] = (),
-    kinds: Sequence[str] = TRAINING_KINDS,
-    model: str | None = None,
+    only: JobFilter = TRAININGS,
 ) -> list[JobRow]:
     """Return jobs, newest first, that follow the job `after` in that order."""
-    wanted = _jobs().where(job.c.kind.in_(kinds)).order_by(job.c.created_at.desc(), job.c.id.desc())
-    if statuses:
-        wanted = wanted.where(job.c.status.in_(statuses))
-    if model is not None:
-        wanted = wanted.where(job.c.model == model)
+    wanted = _jobs().where(job.c.kind.in_(only.kinds)).order_by(job.c.created_at.desc(), job.c.id.desc())
+    if only.statuses:
+        wanted = wanted.where(job.c.status.in_(only.statuses))
+    if only.model is not None:
+        wanted = wanted.where(job.c.model == only.model)
+    if only.sweep_id is not None:
+        wanted = wanted.where(job.c.sweep_id == only.sweep_id)
     if after is not None:
         cursor = select(job.c.created_at, job.c.id).where(job.c.id == after).scalar_subquery()
         wanted = wanted.where(tuple_(job.c.created_at, job.c.id) < cursor)
@@ -221,7 +222,7 @@ def _insert_unless_known(cx: Connection, new: NewJob) -> JobRow | None:
     if new.idempotency_key is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"])
     try:
-        row = cx.execute(statement.returning(*columns_of(job, JobRow))).one_or_none()
+        row = cx.execute(statement.returning(*JOB_COLUMNS)).one_or_none()
     except IntegrityError as error:
         if getattr(error.orig, "sqlstate", None) != "23503":
             raise
@@ -230,7 +231,7 @@ def _insert_unless_known(cx: Connection, new: NewJob) -> JobRow | None:
 
 
 def _jobs() -> Select[Any]:
-    return select(*columns_of(job, JobRow))
+    return select(*JOB_COLUMNS)
 
 
 def _found(cx: Connection, wanted: Select[Any]) -> Row[Any]:
@@ -247,7 +248,7 @@ def _locked(cx: Connection, job_id: UUID) -> JobRow:
 
 
 def _changed(cx: Connection, row: JobRow, **values: object) -> JobRow:
-    changed = update(job).where(job.c.id == row.id).values(**values).returning(*columns_of(job, JobRow))
+    changed = update(job).where(job.c.id == row.id).values(**values).returning(*JOB_COLUMNS)
     return one_of(JobRow, cx.execute(changed).one())
 
 

@@ -11,7 +11,15 @@ from services.api.dependencies import AskedBy, Limit, Parts, cursor
 from services.api.presenting import checkpoint_answer, job_answer, job_summary
 from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Listing, Page
 from shared.db.blobs import list_checkpoints
-from shared.db.jobs import get_job, get_report, list_events, list_jobs, request_cancel, request_pause
+from shared.db.jobs import (
+    JobFilter,
+    get_job,
+    get_report,
+    list_events,
+    list_jobs,
+    request_cancel,
+    request_pause,
+)
 from shared.errors import NotFound
 from shared.lifecycle import JobStatus
 from shared.specs.ids import parse_id
@@ -36,11 +44,13 @@ def list_all(
     after: str | None = None,
     status: Annotated[list[JobStatus] | None, Query()] = None,
     model: Annotated[ModelName | None, Query()] = None,
+    sweep: str | None = None,
 ) -> Page[JobSummary]:
     """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
     following = cursor("job", after)
+    only = JobFilter(statuses=status or (), model=model, sweep_id=cursor("swp", sweep))
     with parts.database.begin() as cx:
-        rows = list_jobs(cx, limit=limit + 1, after=following, statuses=status or (), model=model)
+        rows = list_jobs(cx, limit=limit + 1, after=following, only=only)
     return Page(data=[job_summary(row) for row in rows[:limit]], has_more=len(rows) > limit)
 
 

@@ -52,6 +52,10 @@ class JobSummary(JobState):
     dataset: str | None
     dataset_version: int | None
     steps_per_epoch: int
+    sweep: str | None
+    """The sweep that the job is one training of."""
+    arm: str | None
+    """The label of its schedule there."""
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

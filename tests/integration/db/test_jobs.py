@@ -7,6 +7,7 @@ from shared.db.events import Transition, record_event
 from shared.db.jobs import (
     Inserted,
     JobCount,
+    JobFilter,
     count_jobs,
     get_job,
     get_report,
@@ -101,9 +102,9 @@ class TestLists:
             reading = add_job(cx, kind=JobKind.INGEST, model=None).id
             assert claim_one(cx).job_id == films
             assert [row.id for row in list_jobs(cx, limit=9)] == [books, films]
-            assert [row.id for row in list_jobs(cx, limit=9, statuses=["running"])] == [films]
-            assert [row.id for row in list_jobs(cx, limit=9, model="books")] == [books]
-            assert [row.id for row in list_jobs(cx, limit=9, kinds=["ingest"])] == [reading]
+            assert [row.id for row in list_jobs(cx, limit=9, only=JobFilter(statuses=["running"]))] == [films]
+            assert [row.id for row in list_jobs(cx, limit=9, only=JobFilter(model="books"))] == [books]
+            assert [row.id for row in list_jobs(cx, limit=9, only=JobFilter(kinds=["ingest"]))] == [reading]
 
     def test_counts_are_by_status_and_kind(self, database: Database):
         with database.begin() as cx:
