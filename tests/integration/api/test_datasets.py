@@ -15,7 +15,7 @@ import pytest
 from services.api.main import create_app
 from shared.db.datasets import set_refused
 from shared.db.engine import Database
-from shared.db.jobs import list_jobs
+from shared.db.jobs import JobFilter, list_jobs
 from shared.specs.ids import parse_id
 from shared.storage import Storage, dataset_folder
 from tests.support.gateway import Gateway, gateway_settings, serving
@@ -64,7 +64,7 @@ def test_an_upload_is_stored_as_it_came_and_waits_for_a_worker(
     with gateway.app.state.services.storage.reader(f"{folder}/b.csv") as stream:
         assert stream.read() == CSV * 2
     with database.begin() as cx:
-        (job,) = list_jobs(cx, limit=10, kinds=("ingest",))
+        (job,) = list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))
     assert (job.status, job.dataset_id, job.spec["columns"]) == (
         "queued",
         parse_id("ds", made["id"]),
@@ -177,7 +177,7 @@ def test_the_same_upload_twice_is_one_data_set(
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert len(stored(gateway)) == 1
     with database.begin() as cx:
-        assert len(list_jobs(cx, limit=10, kinds=("ingest",))) == 1
+        assert len(list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))) == 1
 
 
 def test_a_read_data_set_shows_what_was_found(client: httpx.Client, database: Database) -> None:
@@ -216,7 +216,7 @@ def test_a_deleted_data_set_is_gone_with_its_files(
     made = client.post(DATASETS, files=parts(("a.csv", CSV))).json()["id"]
     assert client.delete(f"{DATASETS}/{made}").status_code == 409  # it is being read
     with database.begin() as cx:
-        (job,) = list_jobs(cx, limit=10, kinds=("ingest",))
+        (job,) = list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))
     client.post(f"/v1/training_jobs/job_{job.id}/cancel")
     assert client.delete(f"{DATASETS}/{made}").status_code == 204
     assert client.get(f"{DATASETS}/{made}").status_code == 404
