@@ -43,8 +43,8 @@ def _refuse(findings: list[Finding]) -> None:
         raise Refused("the schedule cannot be run as written", code="schedule_refused", findings=findings)
 
 
-def _at(phase: int, name: str) -> Loc:
-    return ("schedule", "phases", phase, name)
+def _at(phase: int, name: str, item: int | None = None) -> Loc:
+    return ("schedule", "phases", phase, name, *(() if item is None else (item,)))
 
 
 def _exact_durations(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -> list[Fraction]:
@@ -106,7 +106,7 @@ def _settle(phase: AnyPhase, place: Place, index: int) -> AnyPhase:
             ]
         )
     settled = phase.settled(place)
-    _refuse([Finding(_at(index, fault.field), fault.message) for fault in settled.faults(place)])
+    _refuse([Finding(_at(index, fault.field, fault.item), fault.message) for fault in settled.faults(place)])
     if not all(math.isfinite(settled.lr_at(t)) for t in (0, settled.steps)):
         _refuse([Finding(_at(index, "name"), "the learning rate must stay finite; lower its factors")])
     return settled
@@ -144,11 +144,11 @@ def resolve(
     left = total_steps - start.step
     steps = phase_steps(spec, total_steps=left, steps_per_epoch=steps_per_epoch)
     phases: list[AnyPhase] = []
-    previous = start.previous
+    previous, warm_up = start.previous, None
     for index, (phase, length) in enumerate(zip(spec.phases, steps, strict=True)):
-        place = Place(length, steps_per_epoch, spec.base_lr, previous, optimizer)
+        place = Place(length, steps_per_epoch, spec.base_lr, previous, optimizer, warm_up)
         phases.append(_settle(phase, place, index))
-        previous = phases[-1].lr_at(length)
+        previous, warm_up = phases[-1].lr_at(length), phases[-1].warm_up()
     return ResolvedSchedule(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
@@ -169,7 +169,7 @@ def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:
 def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
     for index, phase in enumerate(resolved.phases):
         for advice in phase.advice(total_steps=resolved.updates):
-            yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field))
+            yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field, advice.item))
 
 
 def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self, cast
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar, Literal, Self, cast
 
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Corners, Fault, Phase, Place, Rate, Recurrence, below
+from shared.schedules.momentum import MomentumCycle, momentum_faults
+from shared.schedules.phase import About, Advice, Corners, Fault, Phase, Place, Rate, Recurrence
 
 Shape = Literal["triangular", "welch", "hann"]
 Mode = Literal["triangular", "triangular2", "exp_range"]
-Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class MomentumCycle(BaseModel):
-    """Momentum (SGD) or β₁ (Adam family) that falls while the rate rises (arXiv 1708.07120)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    base_momentum: Momentum = 0.8
-    max_momentum: Momentum = 0.9
 
 
 def window(shape: Shape, s: float) -> float:
@@ -135,13 +124,7 @@ class Cyclic(Phase):
             yield Fault("max_lr", "must be at least base_lr; raise it or lower base_lr")
         if self.mode == "exp_range" and not 0.0 < self.gamma <= 1.0:
             yield Fault("gamma", "must lie in (0, 1] with mode exp_range, e.g. 0.999")
-        if self.momentum is None:
-            return
-        low, high = self.momentum.base_momentum, self.momentum.max_momentum
-        yield from below(low, high, name="momentum", ceiling_name="max_momentum")
-        if not place.optimizer.cycles_momentum:
-            wanted = "wants an optimizer with momentum or beta1 (adam, adamw, or sgd with momentum above 0)"
-            yield Fault("momentum", f"cycling {wanted}; leave momentum out or change the optimizer")
+        yield from momentum_faults(self.momentum, place)
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""

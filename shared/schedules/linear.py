@@ -64,6 +64,10 @@ class Linear(ScaledPhase):
             return self.eta0 * b
         return self.eta0 * (a + (b - a) * t / n)
 
+    def warm_up(self) -> int | None:
+        """Return the steps of the phase when it climbs."""
+        return self.steps if self.end_factor > self.start_factor else None
+
     def corners(self) -> tuple[Corners, ...]:
         """Return the end of a ramp that is shorter than its phase."""
         return (Corners(range(self.horizon, self.steps)[:1], "ramp ends"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import repeat
@@ -23,14 +23,16 @@ class Breakpoint(NamedTuple):
 
 
 class Corners(NamedTuple):
-    """Breakpoints of one cause at equal distances inside a phase, however many, without listing them.
+    """Breakpoints of one cause inside a phase, ascending; at equal distances a range, however many, says all.
 
-    From one to the next the rate goes one way only, and so it does over the steps just before each: the
-    extremes of any stretch lie at the first and last of either in it, at its ends, or nowhere else.
+    Along `tame` ones the rate goes one way only, from one to the next, and so it does over the steps just
+    before each: the extremes of any stretch lie at the first and last of either in it, at its ends, or
+    nowhere else. Others go up and down, are few, and are looked at one by one.
     """
 
-    steps: range
+    steps: Sequence[int]
     cause: str
+    tame: bool = True
 
 
 class Recurrence(NamedTuple):
@@ -42,18 +44,20 @@ class Recurrence(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A setting that cannot be: the field and what was wanted and came."""
+    """A setting that cannot be: the field, what was wanted and came, and which item of a list it is."""
 
     field: str
     message: str
+    item: int | None = None
 
 
 class Advice(NamedTuple):
-    """A setting that can be and is probably not meant: a stable code, the field, a sentence."""
+    """A setting that can be and is probably not meant: a stable code, the field, a sentence, the item."""
 
     code: str
     field: str
     message: str
+    item: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,18 @@ ANY_OPTIMIZER = OptimizerTraits(name="any", cycles_momentum=True)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a phase stands in its run; `previous` is S of the phase before at its N, none in the first."""
+    """Where a phase stands in its run.
+
+    `previous` is S of the phase before at its N, and `warm_up` its steps where it is a warm-up; none in the
+    first phase.
+    """
 
     steps: int
     steps_per_epoch: int
     base_lr: float
     previous: float | None
     optimizer: OptimizerTraits
+    warm_up: int | None = None
 
     def settle(self, length: Length) -> Length:
         """Return a length inside the phase as whole steps, rounded half up."""
@@ -139,6 +148,8 @@ class Phase(BaseModel):
         for name, value in self:
             if name != "duration" and isinstance(value, Length):
                 update[name] = place.settle(value)
+            elif isinstance(value, tuple):
+                update[name] = tuple(_settled_item(item, place) for item in value)
         for name in self.horizons:
             if getattr(self, name) is None:
                 update[name] = Length.of_steps(place.steps)
@@ -190,17 +201,32 @@ class Phase(BaseModel):
         """Whether the phase sets the momentum."""
         return False
 
+    def warm_up(self) -> int | None:
+        """Return the steps of a phase that climbs to the rate of the next; none for any other."""
+        return None
+
     def corners(self) -> tuple[Corners, ...]:
         """Return the breakpoints strictly inside the phase; between two neighbours the curve is monotone."""
         return ()
 
     def recurrence(self) -> Recurrence | None:
-        """Return how the phase repeats itself; none when it does not, and then its corners are few."""
+        """Return how the phase repeats itself; none when it does not."""
+        return None
+
+    def total(self) -> float | None:
+        """Return ΣS(t) over 0 ≤ t < N in closed form; none where the corners are few, or cycles repeat."""
         return None
 
     def breakpoints(self) -> Iterator[Breakpoint]:
         """Yield every corner in order of steps; there may be millions."""
         return merge(*(map(Breakpoint, c.steps, repeat(c.cause)) for c in self.corners()))
+
+
+def _settled_item(item: object, place: Place) -> object:
+    """Return an item of a list, a length or a pair that begins with one, in whole steps."""
+    if isinstance(item, tuple):
+        return tuple(_settled_item(part, place) for part in item)
+    return place.settle(item) if isinstance(item, Length) else item
 
 
 class ScaledPhase(Phase):

@@ -11,7 +11,7 @@ from typing import Annotated, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.schedules.menu import OnePhase
-from shared.schedules.phase import Breakpoint
+from shared.schedules.phase import Breakpoint, Corners
 from shared.schedules.spec import GroupName, GroupParams
 
 
@@ -114,9 +114,14 @@ class ResolvedSchedule(BaseModel):
         return self.own_momentum if value is None else value
 
     @cached_property
+    def corners(self) -> tuple[tuple[Corners, ...], ...]:
+        """The breakpoints inside each phase, in its own steps."""
+        return tuple(phase.corners() for phase in self.phases)
+
+    @cached_property
     def breakpoint_count(self) -> int:
         """How many breakpoints there are, without listing them."""
-        return len(self.phases) + 1 + sum(len(c.steps) for phase in self.phases for c in phase.corners())
+        return len(self.phases) + 1 + sum(len(c.steps) for phase in self.corners for c in phase)
 
     def breakpoints(self) -> Iterator[Breakpoint]:
         """Yield borders, peaks, drops and cycle ends by step; between two neighbours S is monotone.

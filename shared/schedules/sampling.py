@@ -7,10 +7,10 @@ cost as much as the run has steps. Both are avoided: corners at equal distances 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from shared.schedules.phase import Phase
+from shared.schedules.phase import Corners
 from shared.schedules.resolved import ResolvedSchedule
 
 
@@ -26,7 +26,7 @@ def extremes(resolved: ResolvedSchedule, *, start: int | None = None, stop: int 
         begin, end = resolved.borders[index], resolved.borders[index + 1]
         if begin >= stop:
             break
-        inside = _outermost(resolved.phases[index], max(start, begin) - begin, min(stop, end) - begin)
+        inside = _outermost(resolved.corners[index], max(start, begin) - begin, min(stop, end) - begin)
         found.update(begin + t for t in inside)
     return sorted(found)
 
@@ -53,14 +53,15 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
     return sorted(drawn)
 
 
-def _outermost(phase: Phase, start: int, stop: int) -> Iterator[int]:
+def _outermost(corners: Iterable[Corners], start: int, stop: int) -> Iterator[int]:
     """Yield the ends of a stretch of a phase, and its outermost corners and steps before one."""
     yield from (start, stop - 1)
-    for steps, _ in phase.corners():
-        for kind in (steps, range(steps.start - 1, steps.stop - 1, steps.step)):
-            inside = kind[bisect_left(kind, start) : bisect_left(kind, stop)]
-            if inside:
-                yield from (inside[0], inside[-1])
+    for steps, _, tame in corners:
+        for before in (0, 1):
+            first, past = bisect_left(steps, start + before), bisect_left(steps, stop + before)
+            if first < past:
+                inside = (steps[first], steps[past - 1]) if tame else steps[first:past]
+                yield from (step - before for step in inside)
 
 
 def _corners_and_before(resolved: ResolvedSchedule) -> set[int]:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.schedules.phase import Phase
+from shared.schedules.quadrature import sum_between
 from shared.schedules.resolved import ResolvedSchedule
 from shared.schedules.sampling import extremes
 
 EXACT_STEPS = 100_000
-SHORT = 128
-"""Steps that are summed one by one."""
-PANELS = 16
-ALLOWED = 1e-11
-"""Of a stretch's sum, what halving its panels may still change."""
-Rate = Callable[[int], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +51,9 @@ def stats(resolved: ResolvedSchedule) -> Stats:
 
 def _sum_of(phase: Phase) -> float:
     """Return the sum of S over a phase: what stands above the floor is a geometric series of cycles."""
+    total = phase.total()
+    if total is not None:
+        return total
     cycle = phase.recurrence()
     if cycle is None:
         return _sum_until(phase, phase.steps)
@@ -79,42 +77,9 @@ def _sum_until(phase: Phase, stop: int) -> float:
     if stop < 1:
         return 0.0
     corners = {0, stop - 1}
-    for steps, _ in phase.corners():
-        for step in range(steps.start, min(steps.stop, stop), steps.step):
+    for steps, *_ in phase.corners():
+        for step in steps[: bisect_left(steps, stop)]:
             corners.update((step - 1, step))
     ends = sorted(corners)
-    inner = (_sum_between(phase.lr_at, a, b) for a, b in pairwise(ends))
+    inner = (sum_between(phase.lr_at, a, b) for a, b in pairwise(ends))
     return math.fsum((*map(phase.lr_at, ends), *inner))
-
-
-def _sum_between(rate: Rate, first: int, last: int) -> float:
-    """Return the sum over first < t < last of a smooth monotone stretch."""
-    ends = rate(first) + rate(last)
-    whole = _estimate(rate, first, last)
-    return _refined(rate, first, last, whole=whole, allowed=ALLOWED * abs(whole)) - ends
-
-
-def _refined(rate: Rate, first: int, last: int, *, whole: float, allowed: float) -> float:
-    """Return the sum over first ≤ t ≤ last, halved for as long as that changes the estimate."""
-    if last - first <= SHORT:
-        return whole
-    middle = (first + last) // 2
-    left, right = _estimate(rate, first, middle), _estimate(rate, middle, last)
-    if abs(left + right - rate(middle) - whole) <= allowed:
-        return left + right - rate(middle)
-    halves = ((first, middle, left), (middle, last, right))
-    return sum(_refined(rate, a, b, whole=w, allowed=allowed / 2) for a, b, w in halves) - rate(middle)
-
-
-def _estimate(rate: Rate, first: int, last: int) -> float:
-    """Return the sum over first ≤ t ≤ last: exact, or by Simpson and Euler-Maclaurin."""
-    if last - first <= SHORT:
-        return math.fsum(rate(step) for step in range(first, last + 1))
-    width = (last - first) // PANELS
-    end = first + PANELS * width
-    nodes = [rate(first + k * width) for k in range(PANELS + 1)]
-    weights = (1.0, *(4.0, 2.0) * (PANELS // 2 - 1), 4.0, 1.0)
-    integral = width / 3.0 * math.fsum(w * v for w, v in zip(weights, nodes, strict=True))
-    slopes = (nodes[-1] - rate(end - 1)) - (rate(first + 1) - nodes[0])
-    rest = (rate(step) for step in range(end + 1, last + 1))
-    return math.fsum((integral, 0.5 * (nodes[0] + nodes[-1]), slopes / 12.0, *rest))
