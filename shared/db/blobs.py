@@ -59,6 +59,8 @@ class NewCheckpoint:
     metrics: Mapping[str, float] | None = None
     best: bool = False
     """Whether the net is the best so far by the monitored metric."""
+    kept: bool = False
+    """Whether the spec asks to keep it for forks."""
     id: UUID = field(default_factory=new_uuid)
 
 
@@ -74,6 +76,7 @@ class CheckpointRow:
     size_bytes: int
     chunk_bytes: int
     metrics: dict[str, Any] | None
+    kept: bool
     created_at: datetime
 
     def blob(self) -> Blob:
@@ -155,6 +158,7 @@ def add_checkpoint(cx: Connection, *, job_id: UUID, fence: int, new: NewCheckpoi
         "sha256": hashlib.sha256(new.payload).hexdigest(),
         "size_bytes": len(new.payload),
         "chunk_bytes": CHUNK_BYTES,
+        "kept": new.kept,
     }
     same_step = select(checkpoint.c.id).where(checkpoint.c.job_id == job_id, checkpoint.c.step == new.step)
     present = cx.execute(same_step).scalar_one_or_none()
@@ -196,15 +200,38 @@ def last_checkpoint(cx: Connection, *, job_id: UUID) -> CheckpointRow | None:
     return None if row is None else one_of(CheckpointRow, row)
 
 
+def hold_checkpoint(cx: Connection, *, checkpoint_id: UUID) -> CheckpointRow:
+    """Return a checkpoint's row, which retention leaves alone until this transaction ends.
+
+    A job written in it that begins with this checkpoint holds it from then on. Raises `NotFound`.
+    """
+    wanted = select(*columns_of(checkpoint, CheckpointRow)).where(checkpoint.c.id == checkpoint_id)
+    row = cx.execute(wanted.with_for_update(read=True, key_share=True)).one_or_none()
+    if row is None:
+        raise NotFound("no such checkpoint", code="checkpoint_not_found")
+    return one_of(CheckpointRow, row)
+
+
+# A child that has no checkpoint of its own may have to begin again with its parent's.
+_UNNEEDED = """
+c.id IS DISTINCT FROM j.last_checkpoint AND c.id IS DISTINCT FROM j.best_checkpoint AND NOT c.kept
+AND NOT EXISTS (SELECT FROM job child WHERE child.parent_checkpoint = c.id AND child.last_checkpoint IS NULL
+                   AND (child.status IN ('queued','running','paused')
+                        OR child.status = 'failed' AND child.kind <> 'lr_range_test'))
+"""
+_CANDIDATES = "SELECT c.id FROM checkpoint c JOIN job j ON j.id = c.job_id WHERE"
+_LOCK_UNNEEDED = text(f"{_CANDIDATES} {_UNNEEDED} LIMIT :limit FOR UPDATE OF c SKIP LOCKED")
+_CHOSEN = "DELETE FROM checkpoint c USING job j WHERE j.id = c.job_id AND c.id = ANY(:ids) AND"
+_DELETE_UNNEEDED = text(f"{_CHOSEN} {_UNNEEDED}")
+
+
 def prune_checkpoints(cx: Connection, *, limit: int = 20) -> int:
-    """Delete checkpoints that are neither their job's last nor its best; return how many."""
-    statement = text("""
-        DELETE FROM checkpoint WHERE id IN (
-            SELECT c.id FROM checkpoint c JOIN job j ON j.id = c.job_id
-             WHERE c.id IS DISTINCT FROM j.last_checkpoint AND c.id IS DISTINCT FROM j.best_checkpoint
-             LIMIT :limit)
-    """)
-    return cx.execute(statement, {"limit": limit}).rowcount
+    """Delete checkpoints that no job goes on from and nobody asked to keep; return how many.
+
+    They are locked first: the deletion, a statement later, then sees every fork committed before the lock.
+    """
+    ids = list(cx.execute(_LOCK_UNNEEDED, {"limit": limit}).scalars())
+    return cx.execute(_DELETE_UNNEEDED, {"ids": ids}).rowcount if ids else 0
 
 
 def _driver(cx: Connection) -> psycopg.Connection[Any]:

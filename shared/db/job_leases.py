@@ -205,7 +205,9 @@ def list_unpublished(cx: Connection, *, older_than_seconds: float, limit: int = 
 def _rewind(cx: Connection, *, job_id: UUID, checkpoint_id: UUID | None) -> None:
     values = {"job_id": job_id, "checkpoint_id": checkpoint_id}
     step = cx.execute(
-        text("SELECT coalesce((SELECT step FROM checkpoint WHERE id = :checkpoint_id), 0)"), values
+        text("""SELECT coalesce((SELECT step FROM checkpoint WHERE id = :checkpoint_id), start_step)
+                  FROM job WHERE id = :job_id"""),
+        values,
     ).scalar_one()
     after: Sequence[str] = (
         "DELETE FROM curve_point WHERE job_id = :job_id AND step >= :step",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import Refused
+from shared.errors import Finding, Refused
+from shared.schedules.lengths import round_half_up
 from shared.specs.dataset import DatasetSummary
 from shared.specs.job import DiagnoseTask, JobSpec, RecommendTask, RecordSplit
 
@@ -71,3 +72,23 @@ def budget(spec: JobSpec, summary: DatasetSummary) -> Budget:
         )
     steps = -(-rows // spec.batch_size)
     return Budget(training_rows=rows, steps_per_epoch=steps, total_steps=steps * spec.epochs)
+
+
+def kept_steps(spec: JobSpec, *, total_steps: int, steps_per_epoch: int) -> frozenset[int]:
+    """Return the steps whose checkpoints are kept for forks; % is of the run.
+
+    Raises `Refused` with a finding for each that no checkpoint can follow.
+    """
+    steps = [
+        round_half_up(length.exact_steps(whole=total_steps, steps_per_epoch=steps_per_epoch))
+        for length in spec.keep_checkpoints
+    ]
+    message = "is step {} of a run of {}; wanted one from 1 to {}"
+    findings = [
+        Finding(("keep_checkpoints", k), message.format(step, total_steps, total_steps))
+        for k, step in enumerate(steps)
+        if not 1 <= step <= total_steps
+    ]
+    if findings:
+        raise Refused("a checkpoint to be kept lies outside the run", findings=findings)
+    return frozenset(steps)
