@@ -136,7 +136,7 @@ def resolve(
 ) -> ResolvedSchedule:
     """Return the schedule in whole steps for a run of `total_steps` with epochs of `steps_per_epoch`.
 
-    `groups` are the parameter groups of the net, where it is known. From a later `start` the phases share
+    `groups` are the parameter groups of the net, in its order, where it is known. From a later `start` the phases share
     the steps that are left, and % is of those. Raises `Refused` with findings such as
     ("schedule", "phases", 1, "gamma").
     """
@@ -158,7 +158,14 @@ def resolve(
         groups=spec.groups,
         own_momentum=optimizer.momentum,
         forms=tuple(phase.form() for phase in phases),
+        charted_factor=_charted_factor(spec, groups or ()),
     )
+
+
+def _charted_factor(spec: ScheduleSpec, groups: Collection[str]) -> float:
+    """Return lr_mult of the group whose rate a curve shows."""
+    factors = [spec.groups[name].lr_mult if name in spec.groups else 1.0 for name in groups]
+    return 1.0 if not factors or 1.0 in factors else factors[0]
 
 
 def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:

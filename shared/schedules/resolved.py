@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Protocol, Self
@@ -16,7 +16,7 @@ from shared.schedules.spec import GroupName, GroupParams
 
 
 class LrEvent(Protocol):
-    """What appended to a job's LR events: from `step` on the multiplier is `m_after`."""
+    """An entry of a job's LR events: from `step` on the multiplier is `m_after`."""
 
     @property
     def step(self) -> int:
@@ -27,16 +27,15 @@ class LrEvent(Protocol):
         """The multiplier from there on."""
 
 
-def multiplier_at(events: Iterable[LrEvent], step: int) -> float:
+def multiplier_at(events: Sequence[LrEvent], step: int) -> float:
     """Return M(step): `m_after` of the last of the live events with step ≤ `step`, else 1.
 
-    `events` stand in the order of their `seq`. It is a look-up: nothing is multiplied again.
+    `events` stand in the order of (`step`, `seq`). It is a look-up: nothing is multiplied again.
     """
-    current = 1.0
-    for event in events:
-        if event.step <= step:
-            current = event.m_after
-    return current
+    if not events:
+        return 1.0
+    after = bisect_right(events, step, key=lambda event: event.step)
+    return events[after - 1].m_after if after else 1.0
 
 
 class ResolvedSchedule(BaseModel):
@@ -59,6 +58,8 @@ class ResolvedSchedule(BaseModel):
     """The optimizer's momentum or β₁, which returns outside phases that cycle it; none in a preview."""
     forms: Annotated[tuple[str, ...], Field(strict=False)]
     """The formula each phase follows, where one name covers several."""
+    charted_factor: float = 1.0
+    """lr_mult of the group whose rate a curve shows: 1 where any group has it, else that of the first."""
 
     @model_validator(mode="after")
     def _phases_tile_the_run(self) -> Self:
@@ -99,6 +100,10 @@ class ResolvedSchedule(BaseModel):
     def lr_of(self, group: str, step: int, multiplier: float = 1.0) -> float:
         """Return lr_mult[group] · M · S(step)."""
         return self.lr_mult(group) * multiplier * self.lr(step)
+
+    def charted_lr(self, step: int, events: Sequence[LrEvent] = ()) -> float:
+        """Return the rate that a curve shows at a step, as the optimizer reckons it."""
+        return self.charted_factor * multiplier_at(events, step) * self.lr(step)
 
     def lr_mult(self, group: str) -> float:
         """Return the constant factor of a group; 1 for one that the schedule does not name."""
