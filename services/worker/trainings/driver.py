@@ -17,6 +17,7 @@ from services.worker.trainings.session import Session
 from shared.db.blobs import NewCheckpoint
 from shared.db.job_writes import Result
 from shared.db.registry import NewVersion, Score
+from shared.specs.budget import kept_steps
 from shared.specs.ids import new_uuid, public_id
 from shared.specs.job import JobSpec
 
@@ -44,6 +45,11 @@ class Driver:
             samples_per_step=spec.batch_size * self._course.samples_per_row,
             step=0,
         )
+        self._kept = kept_steps(
+            spec,
+            total_steps=self._course.schedule.total_steps,
+            steps_per_epoch=self._course.schedule.steps_per_epoch,
+        )
         self._saved_at = time.monotonic()
 
     def run(self) -> None:
@@ -62,14 +68,23 @@ class Driver:
     def _resume(self) -> None:
         snapshot = self._session.newest_snapshot()
         if snapshot is None:
+            self._begin()
             return
         restore(snapshot, net=self._course.net, optimizer=self._optimizer, batches=self._course.batches)
         self._stopping = Stopping.from_json(snapshot.extra["stopping"])
         self._recorder.step = snapshot.step
         self._recorder.best = snapshot.extra["best"]
 
+    def _begin(self) -> None:
+        """Put a fork where its parent's checkpoint was taken; early stopping and the best begin anew."""
+        snapshot = self._session.parent_snapshot()
+        if snapshot is None:
+            return
+        restore(snapshot, net=self._course.net, optimizer=self._optimizer, batches=self._course.batches)
+        self._recorder.step = snapshot.step
+
     def _train(self) -> None:
-        """Make every update that is left; an epoch's end evaluates and may end the run."""
+        """Make every update that is left; the end of an epoch or of the run evaluates and may end it."""
         spec, schedule = self._course.spec, self._course.schedule
         if self._stopping.should_stop:
             return
@@ -83,8 +98,12 @@ class Driver:
         )
         for point in points:
             self._recorder.add(point)
-            if self._recorder.step % schedule.steps_per_epoch == 0 and self._end_epoch():
-                return
+            step = self._recorder.step
+            if step % schedule.steps_per_epoch == 0 or step == schedule.total_steps:
+                if self._end_epoch():
+                    return
+            elif step in self._kept:
+                self._save(best=False)
             self._stop_if_asked()
             if time.monotonic() - self._saved_at >= self._session.settings.checkpoint_seconds:
                 self._save(best=False)
@@ -105,7 +124,7 @@ class Driver:
         if best:
             self._recorder.best = {"step": step, "epoch": self._recorder.epoch, "metrics": metrics}
         ends = self._stopping.should_stop or step >= self._course.schedule.total_steps
-        if best or ends:
+        if best or ends or step in self._kept:
             self._save(best=best)
         else:
             self._recorder.flush()
@@ -123,7 +142,12 @@ class Driver:
         metrics = self._recorder.best["metrics"] if best and self._recorder.best else None
         self._recorder.flush(
             NewCheckpoint(
-                id=new_uuid(), step=snapshot.step, payload=to_bytes(snapshot), metrics=metrics, best=best
+                id=new_uuid(),
+                step=snapshot.step,
+                payload=to_bytes(snapshot),
+                metrics=metrics,
+                best=best,
+                kept=snapshot.step in self._kept,
             )
         )
         self._saved_at = time.monotonic()

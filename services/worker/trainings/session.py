@@ -126,6 +126,19 @@ class Session:
             patience_seconds=self.patience_seconds,
         )
 
+    def parent_snapshot(self) -> Snapshot | None:
+        """Return the checkpoint that the job begins with, none when it begins with a fresh net.
+
+        Raises `NotFound` when it is gone.
+        """
+        first = self.job.parent_checkpoint
+        if first is None:
+            return None
+        return self.database.retrying(
+            lambda cx: _snapshot(cx, get_checkpoint(cx, checkpoint_id=first)),
+            patience_seconds=self.patience_seconds,
+        )
+
     def best_snapshot(self) -> Snapshot:
         """Return the checkpoint with the best validation metric."""
 
