@@ -136,8 +136,8 @@ def resolve(
 ) -> ResolvedSchedule:
     """Return the schedule in whole steps for a run of `total_steps` with epochs of `steps_per_epoch`.
 
-    `groups` are the parameter groups of the net, in its order, where it is known. From a later `start` the phases share
-    the steps that are left, and % is of those. Raises `Refused` with findings such as
+    `groups` are the parameter groups of the net, in its order, where it is known. From a later `start` the
+    phases share the steps that are left, and % is of those. Raises `Refused` with findings such as
     ("schedule", "phases", 1, "gamma").
     """
     _check_groups(spec, groups)
