@@ -88,6 +88,31 @@ class TestEveryNet:
         grouped = [id(p) for group in groups.values() for p in group]
         assert sorted(grouped) == sorted(id(p) for p in net.parameters())
 
+    def test_its_layers_hold_every_parameter_once_in_forward_order(self, name: str) -> None:
+        net = build(PARAMS[name], SIZES, seed=5)
+        layers = net.layers()
+        held = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+        assert sorted(map(id, held)) == sorted(id(p) for p in net.parameters())
+        assert [layer.order for layer in layers] == sorted(layer.order for layer in layers)
+        assert len({layer.name for layer in layers}) == len(layers)
+
+    def test_its_layers_are_named_as_in_a_checkpoint(self, name: str) -> None:
+        net = build(PARAMS[name], SIZES, seed=5)
+        named = dict(net.named_parameters())
+        for layer in net.layers():
+            assert named.get(layer.name, named.get(f"{layer.name}.weight")) is layer.weight
+
+    def test_the_backward_pass_meets_its_matrices_in_reverse(self, name: str) -> None:
+        net, met = build(PARAMS[name], SIZES, seed=5), list[int]()
+        for layer in net.layers():
+            if layer.kind == "matrix":
+                layer.weight.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+                    lambda _, at=layer.order: met.append(at)
+                )
+        net(*inputs_of(name)).square().sum().backward()
+        assert met == sorted(met, reverse=True)
+        assert len(met) == {"mf": 0, "neumf": 4, "mlp": 3}[name]
+
     def test_every_parameter_takes_part(self, name: str) -> None:
         net = build(PARAMS[name], SIZES, seed=5)
         net(*inputs_of(name)).square().sum().backward()

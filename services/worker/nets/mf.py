@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from services.worker.nets.base import Net, Sizes, rows_of, table, values_of
+from services.worker.nets.base import Net, NetLayer, Sizes, rows_of, table, table_layer, values_of
 from services.worker.nets.layers import dot_each
 from shared.catalog import MfParams
 
@@ -35,3 +35,11 @@ class Mf(Net):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the tables with their biases, and the overall bias."""
         return {"embeddings": [self.users, self.items, self.user_bias, self.item_bias], "head": [self.bias]}
+
+    def layers(self) -> list[NetLayer]:
+        """Return the tables, each with the bias of its rows, and the overall bias."""
+        return [
+            table_layer("users", self.users, self.user_bias),
+            table_layer("items", self.items, self.item_bias),
+            NetLayer("bias", "vector", 1, self.bias),
+        ]

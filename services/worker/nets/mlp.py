@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from services.worker.nets.base import Net, Sizes, rows_of, table
+from services.worker.nets.base import Net, NetLayer, Sizes, linear_layer, rows_of, table, table_layer
 from services.worker.nets.perceptron import Perceptron
 from shared.catalog import MlpParams
 
@@ -49,3 +49,12 @@ class Mlp(Net):
             "head": list(self.head.parameters()),
         }
         return {name: parameters for name, parameters in groups.items() if parameters}
+
+    def layers(self) -> list[NetLayer]:
+        """Return the tables, the hidden layers, and the head."""
+        hidden = [linear_layer(f"body.{i}", layer, order=i + 1) for i, layer in enumerate(self.body.layers())]
+        return [
+            *(table_layer(f"tables.{c}", weight) for c, weight in enumerate(self.tables)),
+            *hidden,
+            linear_layer("head", self.head, order=len(hidden) + 1),
+        ]

@@ -7,11 +7,13 @@ all N items.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from services.worker.nets.activations import Activation, draw
-from services.worker.nets.base import Net, Sizes, rows_of, table
+from services.worker.nets.base import Net, NetLayer, Sizes, linear_layer, rows_of, table, table_layer
 from services.worker.nets.layers import add_to_each, dense, dot_each
 from services.worker.nets.perceptron import Perceptron
 from shared.catalog import NeumfParams
@@ -59,6 +61,21 @@ class Neumf(Net):
             "body": [parameter for layer in layers for parameter in layer.parameters()],
             "head": [self.product_head, *self.body_head.parameters()],
         }
+
+    def layers(self) -> list[NetLayer]:
+        """Return the tables, the perceptron with its first layer in two halves, and the two parts of the head."""
+        tables = ("users", "items", "deep_users", "deep_items")
+        item_half = linear_layer("item_layer", self.item_layer, order=1)
+        hidden = [linear_layer(f"body.{i}", layer, order=i + 2) for i, layer in enumerate(self.body.layers())]
+        last = len(hidden) + 2
+        return [
+            *(table_layer(name, getattr(self, name)) for name in tables),
+            linear_layer("user_layer", self.user_layer, order=1),
+            replace(item_half, activation=self.activation),
+            *hidden,
+            NetLayer("product_head", "vector", last, self.product_head),
+            linear_layer("body_head", self.body_head, order=last),
+        ]
 
 
 def _first_layer(weight: Tensor, index: Tensor, layer: nn.Linear) -> Tensor:
