@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from services.api import metrics
 from services.api.admission import Admission, admit
 from services.api.uploads import Upload
 from shared.db import datasets, jobs, registry
-from shared.db.engine import Database
+from shared.db.engine import Connection, Database
 from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
 from shared.lifecycle import DatasetStatus, JobKind, JobStatus
 from shared.logs import logger
@@ -86,15 +87,19 @@ class Submission:
             )
             if earlier is not None:
                 return earlier
-            with _unknown_dataset_refused():
-                row = datasets.get_dataset(cx, dataset_id=parse_id("ds", spec.dataset))
-            summary = DatasetSummary.model_validate(row.summary) if row.summary else None
-            admission = admit(spec, kind=row.kind, status=row.status, summary=summary)
-            registry.require_task(cx, name=spec.model, task=spec.task.name)
-            inserted = jobs.insert_job(cx, job=self._training(spec, admission, row, asked))
+            inserted = jobs.insert_job(cx, job=self.new_training(cx, spec, asked))
         if inserted.created:
-            self._created(inserted.row)
+            self.announce_created(inserted.row)
         return inserted.row
+
+    def new_training(self, cx: Connection, spec: JobSpec, asked: Asked) -> jobs.NewJob:
+        """Return an admitted training as a row about to be written. Raises `Refused` and `Conflict`."""
+        with _unknown_dataset_refused():
+            row = datasets.get_dataset(cx, dataset_id=parse_id("ds", spec.dataset))
+        summary = DatasetSummary.model_validate(row.summary) if row.summary else None
+        admission = admit(spec, kind=row.kind, status=row.status, summary=summary)
+        registry.require_task(cx, name=spec.model, task=spec.task.name)
+        return self._training(spec, admission, row, asked)
 
     def submit_dataset(self, dataset_id: UUID, asked: Asked, upload: Upload) -> datasets.DatasetRow:
         """Commit an uploaded data set with the job that reads it, and send its message.
@@ -107,7 +112,7 @@ class Submission:
             if inserted.created:
                 jobs.insert_job(cx, job=reading)
         if inserted.created:
-            self._created(reading)
+            self.announce_created(reading)
         else:
             self.storage.delete_tree(upload_folder(dataset_id))
         return inserted.row
@@ -124,7 +129,7 @@ class Submission:
         with self.database.begin() as cx:
             row = jobs.resume(cx, job_id=job_id)
         if row.status == JobStatus.QUEUED:
-            self._announce(row.id)
+            self._send(row.id)
         return row
 
     def sample(self, dataset_id: UUID) -> list[dict[str, Any]]:
@@ -139,28 +144,31 @@ class Submission:
             rows: list[dict[str, Any]] = json.load(stream)
         return rows
 
-    def _created(self, job: jobs.JobRow | jobs.NewJob) -> None:
-        metrics.jobs_created.labels(job.kind).inc()
-        _log.info("job_created", job_id=str(job.id), kind=str(job.kind))
-        self._announce(job.id)
+    def announce_created(self, *created: jobs.JobRow | jobs.NewJob) -> None:
+        """Count jobs whose rows are committed, and send their messages."""
+        for job in created:
+            metrics.jobs_created.labels(job.kind).inc()
+            _log.info("job_created", job_id=str(job.id), kind=str(job.kind))
+        self._send(*(job.id for job in created))
 
-    def _announce(self, job_id: UUID) -> None:
-        """Send a queued job's message; when that fails, the sweeper will send it."""
+    def _send(self, *job_ids: UUID) -> None:
+        """Send queued jobs' messages; from the first that cannot be sent on, the sweeper will send them."""
         from shared.queue import (
             publish,
         )  # Celery costs memory that a gateway which only predicts need not pay
 
-        self._note(jobs.mark_published, job_id)
-        if not publish(job_id):
-            _log.warning("publish_failed", job_id=str(job_id))
-            self._note(jobs.unmark_published, job_id)
+        self._note(jobs.mark_published, job_ids)
+        sent = len(list(takewhile(publish, job_ids)))
+        if sent < len(job_ids):
+            _log.warning("publish_failed", job_id=str(job_ids[sent]))
+            self._note(jobs.unmark_published, job_ids[sent:])
 
-    def _note(self, note: Callable[..., None], job_id: UUID) -> None:
+    def _note(self, note: Callable[..., None], job_ids: Sequence[UUID]) -> None:
         try:
             with self.database.begin() as cx:
-                note(cx, job_ids=[job_id])
+                note(cx, job_ids=job_ids)
         except Unavailable:
-            _log.warning("publication_not_noted", job_id=str(job_id))
+            _log.warning("publication_not_noted", job_id=str(job_ids[0]))
 
     def _training(
         self, spec: JobSpec, admission: Admission, row: datasets.DatasetRow, asked: Asked
