@@ -18,7 +18,6 @@ Labels = npt.NDArray[np.integer] | Floats
 
 ECE_BINS = 10
 METRICS = ("auroc", "auprc", "brier", "ece", "log_loss")
-LOWER_IS_BETTER = frozenset({"brier", "ece", "log_loss", "rmse", "mae"})
 INFLATED = frozenset({"ece"})
 """Resampling adds noise that these count as error, so their intervals are centred on the value."""
 SMALLEST = float(np.finfo(np.float64).eps)

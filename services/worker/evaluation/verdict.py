@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.worker.evaluation.bootstrap import Interval, interval
-from services.worker.evaluation.classification import LOWER_IS_BETTER
+from shared.scores import higher_is_better
 
 Floats = npt.NDArray[np.float64]
 Role = Literal["net", "baseline"]
@@ -74,7 +74,7 @@ def judge(candidates: Sequence[Scored], *, metric: str, missing: Mapping[str, st
         return Verdict(
             None, f"Nothing to compare the net {net.name} with ({reasons or 'no baseline was asked for'})."
         )
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    sign = 1.0 if higher_is_better(metric) else -1.0
     ranked = sorted(candidates, key=lambda c: (-sign * c.value, c.role != "net"))
     best = ranked[0]
     level = [other for other in ranked[1:] if not difference(best, other).decided]

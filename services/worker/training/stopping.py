@@ -5,23 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from shared.errors import Refused
-
-LOWER_IS_BETTER = frozenset({"loss", "val_loss", "log_loss", "brier", "ece", "rmse", "mae"})
-HIGHER_IS_BETTER = frozenset(
-    {"hr", "ndcg", "recall", "precision", "mrr", "map", "coverage", "auroc", "auprc", "accuracy", "f1"}
-)
-
-
-def higher_is_better(metric: str) -> bool:
-    """Return the direction of a metric such as `ndcg@10` or `log_loss`; an unknown one raises `Refused`."""
-    name = metric.partition("@")[0]
-    if name in HIGHER_IS_BETTER:
-        return True
-    if name in LOWER_IS_BETTER:
-        return False
-    known = ", ".join(sorted(HIGHER_IS_BETTER | LOWER_IS_BETTER))
-    raise Refused(f"no metric of that name is monitored; wanted one of {known}", code="unknown_metric")
+from shared.scores import higher_is_better
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from services.worker.training.stopping import Stopping, higher_is_better
+from services.worker.training.stopping import Stopping
 from shared.errors import Refused
 
 
@@ -15,16 +15,6 @@ def after(start: Stopping, values: list[float]) -> Stopping:
     for step, value in enumerate(values, start=1):
         start = start.observe(value, step=step)
     return start
-
-
-@pytest.mark.parametrize("name", ["ndcg@10", "hr@1", "auroc", "auprc", "coverage@10", "mrr@10", "recall@20"])
-def test_more_is_better(name: str) -> None:
-    assert higher_is_better(name)
-
-
-@pytest.mark.parametrize("name", ["loss", "log_loss", "brier", "ece", "rmse", "mae"])
-def test_less_is_better_for_what_is_like_a_loss(name: str) -> None:
-    assert not higher_is_better(name)
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones():
