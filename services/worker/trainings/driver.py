@@ -10,13 +10,14 @@ from services.worker.training.checkpoint import capture, restore, restore_weight
 from services.worker.training.determinism import seed_everything
 from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
-from services.worker.training.stopping import Stopping, higher_is_better
+from services.worker.training.stopping import Stopping
 from services.worker.trainings.plan import Course, Plan, finite
 from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
 from shared.db.blobs import NewCheckpoint
 from shared.db.job_writes import Result
 from shared.db.registry import NewVersion, Score
+from shared.scores import higher_is_better
 from shared.specs.budget import kept_steps
 from shared.specs.ids import new_uuid, public_id
 from shared.specs.job import JobSpec
