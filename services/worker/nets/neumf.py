@@ -63,7 +63,7 @@ class Neumf(Net):
         }
 
     def layers(self) -> list[NetLayer]:
-        """Return the tables, the perceptron with its first layer in two halves, and the two parts of the head."""
+        """Return the tables, the perceptron (its first layer in two halves), and both parts of the head."""
         tables = ("users", "items", "deep_users", "deep_items")
         item_half = linear_layer("item_layer", self.item_layer, order=1)
         hidden = [linear_layer(f"body.{i}", layer, order=i + 2) for i, layer in enumerate(self.body.layers())]

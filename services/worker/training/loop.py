@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from services.worker.training.diagnostics import FlowWatch
 from services.worker.training.objective import Objective
 from services.worker.training.optim import SteppedOptimizer, clip_and_norm
 
@@ -24,6 +25,10 @@ class Point(NamedTuple):
     loss: Tensor
     grad_norm: Tensor
     momentum: float | None
+    norms: Tensor | None = None
+    """Norm of each parameter's gradient before clipping, in the optimizer's order."""
+    flow: Tensor | None = None
+    """What `diagnostics` measured at the steps that it samples."""
 
 
 class BatchLike(Protocol):
@@ -53,10 +58,11 @@ class Batches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How an update is made."""
+    """How an update is made, and who watches it."""
 
     precision: Precision = "float32"
     clip_norm: float | None = None
+    watch: FlowWatch | None = None
 
 
 def _precision(rules: Rules, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
@@ -85,9 +91,13 @@ def train(
             net.train()
         batch = batches.take(step)
         optimizer.zero_grad()
+        sample = rules.watch.begin(step) if rules.watch is not None else None
         with precision():
             loss = objective(net(*batch.inputs), batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_and_norm(optimizer.parameters, rules.clip_norm)
+        if sample is not None:
+            sample.before_update()
+        norms = clip_and_norm(optimizer.parameters, rules.clip_norm)
         optimizer.step(step)
-        yield Point(step, optimizer.lr, loss.detach(), norm, optimizer.momentum)
+        flow = sample.after_update() if sample is not None else None
+        yield Point(step, optimizer.lr, loss.detach(), norms.total, optimizer.momentum, norms.each, flow)

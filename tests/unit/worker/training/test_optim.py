@@ -140,9 +140,9 @@ def test_a_parameter_without_a_gradient_is_a_fault_of_the_net():
 def test_the_norm_is_that_of_all_gradients_and_the_clip_scales_them_together():
     first, second = torch.zeros(2, requires_grad=True), torch.zeros(1, requires_grad=True)
     first.grad, second.grad = torch.tensor([3.0, 0.0]), torch.tensor([4.0])
-    assert clip_and_norm([first, second], None).item() == 5.0
-    assert clip_and_norm([first, second], 10.0).item() == 5.0
+    assert clip_and_norm([first, second], None).total.item() == 5.0
+    assert clip_and_norm([first, second], 10.0).total.item() == 5.0
     assert first.grad.tolist() == [3.0, 0.0]
-    assert clip_and_norm([first, second], 1.0).item() == 5.0
+    assert clip_and_norm([first, second], 1.0).total.item() == 5.0
     assert first.grad.tolist() == pytest.approx([0.6, 0.0], abs=1e-6)
     assert second.grad.tolist() == pytest.approx([0.8], abs=1e-6)
