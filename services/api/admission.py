@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from shared.catalog import GROUPS_OF_NET
 from shared.errors import Conflict, Finding, Refused
 from shared.lifecycle import DatasetStatus
-from shared.schedules import OptimizerTraits, ResolvedSchedule, resolve
-from shared.specs.budget import Budget, budget
+from shared.schedules import FROM_SCRATCH, OptimizerTraits, ResolvedSchedule, Start, resolve
+from shared.specs.budget import Budget, budget, kept_steps
 from shared.specs.dataset import ColumnSummary, DatasetSummary
 from shared.specs.job import DiagnoseTask, JobSpec, RecommendTask
 
@@ -42,14 +42,27 @@ def admit(spec: JobSpec, *, kind: str, status: str, summary: DatasetSummary | No
         raise Conflict(f"the data set is {status}; wanted one that is ready", code="dataset_not_ready")
     _refuse([*_task_findings(spec, summary), *_monitor_findings(spec)])
     steps = _budget(spec, summary)
-    schedule = resolve(
+    total, per_epoch = steps.total_steps, steps.steps_per_epoch
+    kept_steps(spec, total_steps=total, steps_per_epoch=per_epoch)
+    return Admission(steps, planned(spec, total_steps=total, steps_per_epoch=per_epoch))
+
+
+def planned(
+    spec: JobSpec, *, total_steps: int, steps_per_epoch: int, start: Start = FROM_SCRATCH
+) -> ResolvedSchedule:
+    """Return the schedule of a job in whole steps, from `start` on.
+
+    Raises `Refused` when it does not go with the task, the net or the optimizer.
+    """
+    _refuse(list(_monitor_findings(spec)))
+    return resolve(
         spec.schedule,
-        total_steps=steps.total_steps,
-        steps_per_epoch=steps.steps_per_epoch,
+        total_steps=total_steps,
+        steps_per_epoch=steps_per_epoch,
         optimizer=OptimizerTraits.of(spec.optimizer),
         groups=GROUPS_OF_NET[spec.net.name],
+        start=start,
     )
-    return Admission(steps, schedule)
 
 
 def metrics_of(task: RecommendTask | DiagnoseTask) -> tuple[str, ...]:

@@ -97,6 +97,9 @@ def _summary(row: JobRow) -> dict[str, object]:
         "cancel_requested_at": row.cancel_requested_at,
         "pause_requested_at": row.pause_requested_at,
         "spec": row.spec,
+        "parent": public_id("job", row.parent_id) if row.parent_id else None,
+        "parent_checkpoint": public_id("ckpt", row.parent_checkpoint) if row.parent_checkpoint else None,
+        "start_step": row.start_step,
     }
 
 
@@ -137,6 +140,7 @@ def checkpoint_answer(row: CheckpointRow, job: JobRow) -> schemas.CheckpointAnsw
         sha256=row.sha256,
         last=row.id == job.last_checkpoint,
         best=row.id == job.best_checkpoint,
+        kept=row.kept,
         created_at=row.created_at,
     )
 

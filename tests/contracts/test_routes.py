@@ -21,7 +21,6 @@ NOT_BUILT = [
     ("GET", "/v1/sweeps/swp_1"),
     ("POST", "/v1/lr_range_tests"),
     ("POST", "/v1/graphs/trace"),
-    ("POST", "/v1/training_jobs/job_1/fork"),
     ("POST", "/v1/training_jobs/job_1/lr_events"),
     ("GET", "/v1/training_jobs/job_1/gradients"),
     ("GET", "/v1/models/films/versions/1/graph"),

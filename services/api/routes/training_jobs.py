@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.auth import GuardedRoute, needs
 from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.forks import fork_job
 from services.api.presenting import checkpoint_answer, job_answer, job_summary
 from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Listing, Page
 from shared.db.blobs import list_checkpoints
@@ -22,6 +23,7 @@ from shared.db.jobs import (
 )
 from shared.errors import NotFound
 from shared.lifecycle import JobStatus
+from shared.specs.fork import ForkSpec
 from shared.specs.ids import parse_id
 from shared.specs.job import JobSpec, ModelName
 
@@ -59,6 +61,18 @@ def read_job(job_id: str, parts: Parts) -> JobAnswer:
     """Return one job: how far it is, what it was asked, and its schedule in whole steps."""
     with parts.database.begin() as cx:
         return job_answer(get_job(cx, job_id=parse_id("job", job_id)))
+
+
+@router.post("/{job_id}/fork", status_code=202, dependencies=[needs("train")])
+def fork_training_job(
+    job_id: str, body: ForkSpec, parts: Parts, asked: AskedBy, response: Response
+) -> JobAnswer:
+    """Train on from a checkpoint of a job, under another schedule for the steps after it."""
+    parent = parse_id("job", job_id)
+    answer = job_answer(fork_job(parts.submission, parent_id=parent, asked_for=body, asked=asked))
+    response.headers["Location"] = f"{router.prefix}/{answer.id}"
+    response.headers["Retry-After"] = "1"
+    return answer
 
 
 @router.post("/{job_id}/cancel", status_code=202, dependencies=[needs("train")])
@@ -105,7 +119,7 @@ def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
 
 @router.get("/{job_id}/checkpoints", dependencies=[needs("read", "train")])
 def list_job_checkpoints(job_id: str, parts: Parts) -> Listing[CheckpointAnswer]:
-    """List the checkpoints kept of a job: its last and its best."""
+    """List the checkpoints kept of a job: its last, its best, and those that its spec asks to keep."""
     with parts.database.begin() as cx:
         row = get_job(cx, job_id=parse_id("job", job_id))
         found = list_checkpoints(cx, job_id=row.id)

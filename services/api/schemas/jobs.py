@@ -62,6 +62,11 @@ class JobSummary(JobState):
     cancel_requested_at: Time | None
     pause_requested_at: Time | None
     spec: dict[str, Any]
+    parent: str | None
+    """The job that this one is a fork of."""
+    parent_checkpoint: str | None
+    start_step: int
+    """Updates that its parents had done; steps count on from there."""
 
 
 class JobAnswer(JobSummary):
@@ -92,6 +97,8 @@ class CheckpointAnswer(Answer):
     sha256: str
     last: bool
     best: bool
+    kept: bool
+    """Whether the job's spec asks to keep it; others go when a newer or a better one comes."""
     created_at: Time
 
 
