@@ -105,3 +105,4 @@ Duration = Annotated[Length, WithJsonSchema(_DURATION_SCHEMA)]
 """Length of a phase; % is of the whole run."""
 Span = Annotated[Length, AfterValidator(_not_rest), WithJsonSchema(_SCHEMA)]
 """Any other length; % is of the phase."""
+ONE_EPOCH = Length(Fraction(1), "ep")

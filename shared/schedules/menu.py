@@ -9,12 +9,44 @@ from pydantic import Field
 
 from shared.schedules.constant import Constant
 from shared.schedules.cosine import Cosine
+from shared.schedules.cosine_restarts import CosineRestarts
+from shared.schedules.coslog import Coslog
 from shared.schedules.cyclic import Cyclic
+from shared.schedules.exponential import Exponential
+from shared.schedules.flat_cosine import FlatCosine
+from shared.schedules.inverse_sqrt import InverseSqrt
+from shared.schedules.inverse_time import InverseTime
 from shared.schedules.linear import Linear
+from shared.schedules.multistep import Multistep
+from shared.schedules.one_cycle import OneCycle
 from shared.schedules.phase import Phase
+from shared.schedules.piecewise import Piecewise
+from shared.schedules.polynomial import Polynomial
+from shared.schedules.rex import Rex
 from shared.schedules.step import Step
+from shared.schedules.tanh import Tanh
+from shared.schedules.wsd import Wsd
 
-AnyPhase = Constant | Step | Linear | Cosine | Cyclic
+AnyPhase = (
+    Constant
+    | Step
+    | Multistep
+    | Exponential
+    | InverseTime
+    | Linear
+    | Polynomial
+    | Cosine
+    | CosineRestarts
+    | Cyclic
+    | OneCycle
+    | InverseSqrt
+    | Wsd
+    | FlatCosine
+    | Rex
+    | Coslog
+    | Tanh
+    | Piecewise
+)
 
 OnePhase = Annotated[AnyPhase, Field(discriminator="name")]
 
@@ -36,7 +68,7 @@ class Entry:
 
 
 def _entry(phase: type[Phase]) -> Entry:
-    (name,) = get_args(phase.model_fields["name"].annotation)
+    name, *_ = get_args(phase.model_fields["name"].annotation)
     about = phase.about
     return Entry(
         name=name,

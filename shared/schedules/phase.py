@@ -262,3 +262,9 @@ def short_decay(steps: int, *, name: str) -> Iterator[Advice]:
         yield Advice(
             "short_decay", name, f"the decay lasts {steps} steps; fewer than 20 hardly differ from a drop"
         )
+
+
+def late_stairs(size: int, steps: int) -> Iterator[Advice]:
+    """Yield a warning when the first of the stairs of `size` steps lies beyond the phase."""
+    if size >= steps:
+        yield Advice("beyond_phase", "decay_steps", f"the first drop is at step {size} of a phase of {steps}")

@@ -13,6 +13,20 @@ ALLOWED = 1e-11
 Rate = Callable[[int], float]
 
 
+def geometric(ratio: float, terms: int) -> float:
+    """Return 1 + r + … + r^(terms−1) for 0 ≤ r ≤ 1, without cancellation near 1."""
+    if ratio in {0.0, 1.0}:
+        return float(terms) if ratio else float(terms > 0)
+    return math.expm1(terms * math.log(ratio)) / math.expm1(math.log(ratio))
+
+
+def sum_below(stop: int, rate: Rate) -> float:
+    """Return the sum over 0 ≤ t < `stop` of a smooth monotone function."""
+    if stop < 2:
+        return rate(0) if stop else 0.0
+    return rate(0) + sum_between(rate, 0, stop - 1) + rate(stop - 1)
+
+
 def sum_between(rate: Rate, first: int, last: int) -> float:
     """Return the sum over first < t < last of a smooth monotone stretch."""
     ends = rate(first) + rate(last)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.schedules.phase import Phase
-from shared.schedules.quadrature import sum_between
+from shared.schedules.quadrature import geometric, sum_between
 from shared.schedules.resolved import ResolvedSchedule
 from shared.schedules.sampling import extremes
 
@@ -61,15 +61,8 @@ def _sum_of(phase: Phase) -> float:
     above = [
         _sum_until(phase, steps) - steps * cycle.floor for steps in (min(cycle.period, phase.steps), rest)
     ]
-    series = _geometric(cycle.ratio, cycles)
+    series = geometric(cycle.ratio, cycles)
     return phase.steps * cycle.floor + series * above[0] + cycle.ratio**cycles * above[1]
-
-
-def _geometric(ratio: float, terms: int) -> float:
-    """Return 1 + r + … + r^(terms−1) for 0 ≤ r ≤ 1, without cancellation near 1."""
-    if ratio in {0.0, 1.0}:
-        return float(terms) if ratio else float(terms > 0)
-    return math.expm1(terms * math.log(ratio)) / math.expm1(math.log(ratio))
 
 
 def _sum_until(phase: Phase, stop: int) -> float:
