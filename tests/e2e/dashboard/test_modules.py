@@ -78,18 +78,35 @@ def test_smoothing_weighs_by_distance_in_steps_and_skips_what_is_no_number(blank
     assert found[3] == pytest.approx(8 - 2 * 2**-11)
 
 
-def test_an_address_is_read_into_section_and_name(blank: Page):
+def test_an_address_is_read_into_its_parts(blank: Page):
     script = """async () => {
         const { parseRoute } = await import('/static/route.js');
-        return ['', '#/jobs', '#/jobs/job_1', '#/models/a%20b', '#/nowhere'].map(parseRoute);
+        return ['', '#/jobs', '#/models/a%20b', '#/models/a/3', '#/schedules?state=x_-1', '#/jobs&a=1',
+                '#/nowhere/1', '#/jobs/%E0']
+            .map(parseRoute).map(({section, name, rest, query}) => [section, name, rest, query]);
     }"""
     assert blank.evaluate(script) == [
-        {"section": "jobs", "name": ""},
-        {"section": "jobs", "name": ""},
-        {"section": "jobs", "name": "job_1"},
-        {"section": "models", "name": "a b"},
-        {"section": "jobs", "name": ""},
+        ["jobs", "", [], {}],
+        ["jobs", "", [], {}],
+        ["models", "a b", [], {}],
+        ["models", "a", ["3"], {}],
+        ["schedules", "", [], {"state": "x_-1"}],
+        ["jobs", "", [], {"a": "1"}],
+        ["jobs", "", [], {}],
+        ["jobs", "%E0", [], {}],
     ]
+
+
+def test_a_state_survives_its_way_through_an_address(blank: Page):
+    script = """async () => {
+        const { packed, parseRoute, unpacked } = await import('/static/route.js');
+        const state = {label: 'η₀ ≥ ½?&=#/+ 🎞', rate: 1e-7, phases: [{name: 'linear'}], none: null};
+        const address = `#/schedules?state=${packed(state)}`;
+        const text = parseRoute(address).query.state;
+        return [JSON.stringify(unpacked(text)) === JSON.stringify(state), /^[A-Za-z0-9_-]+$/.test(text),
+                unpacked('%%'), unpacked(text.slice(0, -7))];
+    }"""
+    assert blank.evaluate(script) == [True, True, None, None]
 
 
 def test_numbers_are_written_for_people(blank: Page):

@@ -1,10 +1,10 @@
 // One line chart: uPlot with our colours, our readout, and a zoom shared by charts that stand together.
 
-import { h, setAttr, setText } from './dom.js';
+import { axisLook, drawMarks, lineOf, padded, shortStep, swatch } from './chart_look.js';
+import { freshId, h, put, setAttr, setText } from './dom.js';
 import { integer, number } from './format.js';
 
 const HEIGHT = 210;
-const MOST_MARKS = 80;
 
 /** What charts that stand together share: the part of the x axis shown, and the cursor. */
 export class Together {
@@ -26,7 +26,14 @@ export class Together {
   }
 }
 
-/** A chart of `series: [{name, tone, dash?, width?, points?, newest?}]`; `newest` marks the one that grows. */
+const STEPS = { name: 'step', log: false, text: integer, tick: shortStep, narrowest: 2 };
+/** An x axis of learning rates over decades. */
+export const RATES = { name: 'learning rate', log: true, text: (rate) => number(rate, 3), tick: (rate) => (rate === null ? '' : number(rate, 1)), narrowest: 0 };
+
+/**
+ * A chart of `series: [{name, tone, dash?, width?, points?, newest?}]`; `newest` marks the one that grows.
+ * `x` names the horizontal axis, steps unless told otherwise.
+ */
 export class Chart {
   #plot = null;
   #columns = [[]];
@@ -35,19 +42,30 @@ export class Chart {
   #log = false;
   #size = 0;
   #leading = 0;
+  #legend = h('dl', { class: 'legend' });
 
-  constructor(title, series, together, { signal }) {
-    this.series = series;
-    this.#columns = [[], ...series.map(() => [])];
-    this.#leading = Math.max(0, series.findIndex((one) => one.newest));
+  constructor(title, series, together, { signal, x = STEPS }) {
     this.together = together;
+    this.title = title;
+    this.x = x;
     this.canvas = h('div', { class: 'canvas', tabindex: '0', role: 'img', 'aria-label': title });
     this.step = h('span', { class: 'quiet num' });
     this.tools = h('div', { class: 'tools' });
-    this.element = h('figure', { class: 'chart' }, h('figcaption', {}, h('h2', {}, title), this.step, this.#legend(), this.tools), this.canvas);
-    this.title = title;
+    this.element = h('figure', { class: 'chart' }, h('figcaption', {}, h('h2', {}, title), this.step, this.#legend, this.tools), this.canvas);
+    this.setSeries(series);
     together.charts.push(this);
     this.#listen(signal);
+  }
+
+  /** Draw other lines from now on; `draw` brings their columns. */
+  setSeries(series) {
+    this.series = series;
+    this.#columns = [[], ...series.map(() => [])];
+    this.#leading = Math.max(0, series.findIndex((one) => one.newest));
+    this.#values = series.map(() => h('dd', { class: 'num' }));
+    put(this.#legend, series.map((one, at) => h('div', {}, h('dt', {}, swatch(one), one.name), this.#values[at])));
+    this.#plot?.destroy();
+    this.#plot = null;
   }
 
   /** Draw `columns` (x first, then one column for each series). */
@@ -68,13 +86,6 @@ export class Chart {
   setLog(wanted) {
     this.#log = wanted;
     this.#build();
-  }
-
-  #legend() {
-    return h('dl', { class: 'legend' }, this.series.map((series, at) => {
-      this.#values[at] = h('dd', { class: 'num' });
-      return h('div', {}, h('dt', { 'data-tone': series.tone, 'data-dash': series.dash ? 'yes' : null }, series.name), this.#values[at]);
-    }));
   }
 
   #listen(signal) {
@@ -108,59 +119,44 @@ export class Chart {
   }
 
   #options() {
-    const { together } = this;
-    const axis = { stroke: ink('--muted'), grid: { stroke: ink('--grid'), width: 1 }, ticks: { stroke: ink('--grid'), width: 1, size: 4 }, font: '11px system-ui, sans-serif' };
+    const axis = axisLook();
     return {
       width: this.#size,
       height: HEIGHT,
       padding: [8, 22, 0, 0],
       legend: { show: false },
-      scales: { x: { time: false, range: (plot, low, high) => together.range(low, high) }, y: { distr: this.#log ? 3 : 1, log: 10, range: this.#log ? undefined : padded } },
-      axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => shortStep(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
+      scales: { x: this.#across(), y: { distr: this.#log ? 3 : 1, log: 10, range: this.#log ? undefined : padded } },
+      axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => this.x.tick(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
       series: [{}, ...this.series.map((series) => lineOf(series))],
-      cursor: { sync: { key: together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => together.setZoom(null) } },
-      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => this.#drawMarks(plot)] },
+      cursor: { sync: { key: this.together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => this.together.setZoom(null) } },
+      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => drawMarks(plot, this.#marks)] },
     };
+  }
+
+  #across() {
+    if (!this.x.log) return { time: false, range: (plot, low, high) => this.together.range(low, high) };
+    return { time: false, distr: 3, log: 10, range: (plot, low, high) => this.together.zoom ?? [low ?? 1e-5, high ?? 1] };
   }
 
   #select(plot) {
     if (plot.select.width < 4) return;
     const range = [plot.posToVal(plot.select.left, 'x'), plot.posToVal(plot.select.left + plot.select.width, 'x')];
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    if (range[1] - range[0] >= 2) this.together.setZoom(range);
+    if (range[1] - range[0] >= this.x.narrowest) this.together.setZoom(range);
   }
 
   /** Fill the legend with the values under the cursor, or with the newest. */
   #readout(index) {
     const [xs, ...columns] = this.#columns;
     const at = index ?? lastWith(columns[this.#leading] ?? [], xs.length - 1);
-    setText(this.step, at >= 0 && xs.length ? `step ${integer(xs[at])}` : '');
+    setText(this.step, at >= 0 && xs.length ? `${this.x.name} ${this.x.text(xs[at])}` : '');
     columns.forEach((column, which) => setText(this.#values[which], number(column[lastWith(column, at)], 4)));
     if (index === null || index === undefined) this.#describe(at, columns);
   }
 
   #describe(at, columns) {
     const parts = this.series.map((series, which) => `${series.name} ${number(columns[which][lastWith(columns[which], at)], 4)}`);
-    setAttr(this.canvas, 'aria-label', `${this.title} at step ${integer(this.#columns[0][at])}: ${parts.join(', ')}. Arrow keys move along the curve.`);
-  }
-
-  #drawMarks(plot) {
-    if (!this.#marks.length) return;
-    const { ctx, bbox } = plot;
-    const short = this.#marks.length > MOST_MARKS;
-    ctx.save();
-    ctx.setLineDash([]);
-    ctx.strokeStyle = ink('--mark');
-    ctx.lineWidth = devicePixelRatio;
-    ctx.beginPath();
-    for (const step of this.#marks) {
-      const x = Math.round(plot.valToPos(step, 'x', true)) + 0.5;
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
-      ctx.moveTo(x, short ? bbox.top + bbox.height - 6 * devicePixelRatio : bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-    }
-    ctx.stroke();
-    ctx.restore();
+    setAttr(this.canvas, 'aria-label', `${this.title} at ${this.x.name} ${this.x.text(this.#columns[0][at])}: ${parts.join(', ')}. Arrow keys move along the curve.`);
   }
 
   #key(event) {
@@ -181,22 +177,10 @@ function lastWith(column, from) {
   return at;
 }
 
-function lineOf({ tone, dash, width = 1.5, points }) {
-  return { stroke: ink(`--plot-${tone}`), width, dash: dash ? [5, 4] : undefined, points: points ? { show: true, size: 5, fill: ink(`--plot-${tone}`) } : { show: false } };
-}
-
-function ink(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function padded(plot, low, high) {
-  if (low === null || high === null) return [0, 1];
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
-}
-
-function shortStep(step) {
-  if (step === null || !Number.isInteger(step)) return '';
-  if (step >= 1e6) return `${number(step / 1e6, 3)}M`;
-  return step >= 10_000 ? `${number(step / 1e3, 4)}k` : integer(step);
+/** Return a box that switches something on and off, `log` for instance. */
+export function toggle(name, onChange, { checked = false } = {}) {
+  const id = freshId('toggle');
+  const box = h('input', { type: 'checkbox', id, onchange: () => onChange(box.checked) });
+  box.checked = checked;
+  return h('span', { class: 'toggle' }, box, h('label', { for: id }, name));
 }

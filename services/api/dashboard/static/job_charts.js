@@ -1,8 +1,8 @@
 // A job's charts: learning rate against its plan, loss, and the evaluations.
 
-import { Chart, Together } from './chart.js';
+import { Chart, Together, toggle } from './chart.js';
 import { smooth } from './curve.js';
-import { freshId, h, put } from './dom.js';
+import { h, put } from './dom.js';
 import { metricName, metricOrder } from './format.js';
 import { plainMetrics } from './job_parts.js';
 
@@ -70,10 +70,4 @@ export class JobCharts {
     put(this.picker, names.map((name) => h('option', { value: name }, metricName(name))));
     this.picker.value = this.#metric;
   }
-}
-
-function toggle(name, onChange) {
-  const id = freshId('toggle');
-  const box = h('input', { type: 'checkbox', id, onchange: () => onChange(box.checked) });
-  return h('span', { class: 'toggle' }, box, h('label', { for: id }, name));
 }

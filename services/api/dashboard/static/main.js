@@ -9,10 +9,12 @@ import { showJob } from './job.js';
 import { showJobs } from './jobs.js';
 import { showModel } from './model.js';
 import { showModels } from './models.js';
+import { showPlayground } from './playground/page.js';
 import { parseRoute } from './route.js';
 
 const SECTIONS = {
   jobs: { title: 'Jobs', list: showJobs, one: showJob },
+  schedules: { title: 'Schedules', list: showPlayground, one: showPlayground },
   models: { title: 'Models', list: showModels, one: showModel },
   datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
 };
@@ -22,14 +24,14 @@ let leaving = new AbortController();
 function show(moved) {
   leaving.abort();
   leaving = new AbortController();
-  const { section, name } = parseRoute(location.hash);
+  const { section, name, rest, query } = parseRoute(location.hash);
   markSection(section);
   document.title = `${name || SECTIONS[section].title} · Gradus`;
   const root = document.getElementById('main');
   const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section });
   put(root, page);
   if (!key()) put(page, wasRefused() ? refusedBox() : null, keyBox());
-  else (name ? SECTIONS[section].one : SECTIONS[section].list)(page, { name, signal: leaving.signal });
+  else (name ? SECTIONS[section].one : SECTIONS[section].list)(page, { name, rest, query, signal: leaving.signal });
   // Only a move inside the page takes the focus along; a first load leaves it where the reader has it.
   if (moved) root.focus({ preventScroll: true });
 }

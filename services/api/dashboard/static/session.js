@@ -50,6 +50,6 @@ export function takeKeyFromAddress() {
   const match = /(?:^#|[&?])key=([^&]+)/.exec(location.hash);
   if (!match) return;
   setKey(decodeURIComponent(match[1]));
-  const rest = location.hash.startsWith('#/') ? location.hash.split(/[&?]/)[0] : '#/jobs';
+  const rest = location.hash.startsWith('#/') ? location.hash.replace(/([&?])key=[^&]*&?/, '$1').replace(/[&?]$/, '') : '#/jobs';
   history.replaceState(null, '', location.pathname + rest);
 }

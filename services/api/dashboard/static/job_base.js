@@ -1,0 +1,100 @@
+// What a new training starts from: the spec of a job there is, or of a sample; its commonest fields as a form, all of it as JSON.
+
+import { get } from './api.js';
+import { freshId, h, put } from './dom.js';
+import { shortId } from './format.js';
+import { read } from './playground/fields.js';
+import { written } from './playground/editor.js';
+import { SAMPLES } from './samples.js';
+
+const NUMBERS = [['epochs', 'Epochs'], ['batch_size', 'Batch size'], ['seed', 'Seed']];
+
+/** A form for a job spec without the fields named in `without` (the schedule, for instance). */
+export class JobBase {
+  #spec = null;
+  #jobs = [];
+  #datasets = [];
+
+  constructor({ signal, trouble, without = ['schedule'], onSpec = () => {}, chosen = '' }) {
+    this.without = without;
+    this.onSpec = onSpec;
+    this.trouble = trouble;
+    this.source = h('select', { id: freshId('source'), onchange: () => this.#take(this.source.value) });
+    this.model = h('input', { type: 'text', id: freshId('model'), autocomplete: 'off', oninput: () => this.#put('model', this.model.value) });
+    this.dataset = h('select', { id: freshId('dataset'), onchange: () => this.#put('dataset', this.dataset.value) });
+    this.numbers = Object.fromEntries(NUMBERS.filter(([name]) => !without.includes(name)).map(([name]) => [name, h('input', { type: 'text', inputmode: 'numeric', id: freshId(name), oninput: () => this.#put(name, read(this.numbers[name].value)) })]));
+    this.json = h('textarea', { class: 'mono json', rows: '14', spellcheck: 'false', 'aria-label': 'The rest of the job spec as JSON', oninput: () => this.#fromText() });
+    this.unread = h('p', { class: 'wrong', role: 'alert', hidden: true });
+    this.element = h('div', { class: 'stack job-base' }, h('div', { class: 'fields-grid' }, one('Start from', this.source), one('Model', this.model), one('Data set', this.dataset),
+      NUMBERS.filter(([name]) => name in this.numbers).map(([name, title]) => one(title, this.numbers[name]))),
+    h('details', {}, h('summary', {}, 'The whole job spec as JSON'), h('div', { class: 'stack' }, h('p', { class: 'quiet' }, `Without ${without.join(' and ')}: that comes from this page.`), this.json, this.unread)));
+    this.#load(signal, chosen).catch((error) => { if (!signal.aborted) trouble.acted(error); });
+  }
+
+  /** Return the spec; null while the JSON cannot be read. */
+  get spec() {
+    return this.unread.hidden ? this.#spec : null;
+  }
+
+  async #load(signal, chosen) {
+    const [jobs, datasets] = await Promise.all([get('/v1/training_jobs?limit=50', { signal }), get('/v1/datasets?limit=100', { signal })]);
+    this.#jobs = jobs.data.filter((job) => job.spec?.net);
+    this.#datasets = datasets.data.filter((dataset) => dataset.status === 'ready');
+    if (chosen && !this.#jobs.some((job) => job.id === chosen)) this.#jobs.unshift(await get(`/v1/training_jobs/${encodeURIComponent(chosen)}`, { signal }));
+    put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${job.spec.model} · ${job.spec.net.name} · ${shortId(job.id)}`))),
+      h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => h('option', { value: sample.id }, sample.title))));
+    this.source.value = chosen || this.#jobs[0]?.id || this.#fitting();
+    this.#take(this.source.value);
+  }
+
+  #fitting() {
+    return SAMPLES.find((sample) => this.#datasets.some((dataset) => dataset.kind === sample.kind))?.id ?? SAMPLES[0].id;
+  }
+
+  #take(id) {
+    const job = this.#jobs.find((one) => one.id === id);
+    const sample = SAMPLES.find((one) => one.id === id);
+    const dataset = this.#datasets.find((one) => one.kind === sample?.kind)?.id ?? '';
+    const spec = job ? job.spec : { model: sample.spec.model, dataset, ...sample.spec };
+    this.#spec = Object.fromEntries(Object.entries(spec).filter(([name]) => !this.without.includes(name)));
+    this.#show(job);
+  }
+
+  #show(job) {
+    const known = this.#datasets.some((one) => one.id === this.#spec.dataset);
+    put(this.dataset, known || !this.#spec.dataset ? null : h('option', { value: this.#spec.dataset }, shortId(this.#spec.dataset)), this.#datasets.map((one) => h('option', { value: one.id }, `${one.name} (${one.kind})`)),
+      this.#datasets.length ? null : h('option', { value: '' }, 'no data set is ready yet'));
+    this.#fields();
+    this.json.value = written(this.#spec);
+    this.unread.hidden = true;
+    this.onSpec(this.#spec, job);
+  }
+
+  #fields() {
+    this.model.value = this.#spec.model ?? '';
+    this.dataset.value = this.#spec.dataset ?? '';
+    for (const [name, input] of Object.entries(this.numbers)) input.value = this.#spec[name] ?? '';
+  }
+
+  #put(name, value) {
+    this.#spec = { ...this.#spec, [name]: value };
+    this.json.value = written(this.#spec);
+    this.onSpec(this.#spec);
+  }
+
+  #fromText() {
+    try {
+      this.#spec = JSON.parse(this.json.value);
+      this.unread.hidden = true;
+      this.#fields();
+      this.onSpec(this.#spec);
+    } catch (error) {
+      put(this.unread, `This is not JSON yet: ${error.message}`);
+      this.unread.hidden = false;
+    }
+  }
+}
+
+function one(text, input) {
+  return h('p', { class: 'field' }, h('label', { for: input.id }, text), input);
+}

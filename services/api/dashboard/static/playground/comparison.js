@@ -1,0 +1,62 @@
+// The schedules laid over the one being edited: names, colours, dashes, and a way back into the editor.
+
+import { swatch, styleOf } from '../chart_look.js';
+import { announce, h, put } from '../dom.js';
+import { scheduleName } from '../format.js';
+
+const MOST = 19;
+
+export class Comparison {
+  entries = [];
+  curves = [];
+  #list = h('ul', { class: 'compared' });
+  element = h('section', { class: 'card', 'aria-label': 'Comparison', hidden: true }, h('h2', {}, 'Comparison'), this.#list);
+
+  constructor({ onChange, onEdit }) {
+    this.onChange = onChange;
+    this.onEdit = onEdit;
+  }
+
+  /** Take the entries of a link. */
+  restore(entries) {
+    this.entries = entries.slice(0, MOST).map(({ label, schedule }) => ({ label: String(label ?? 'schedule').slice(0, 80), schedule }));
+    this.#draw();
+  }
+
+  /** Add a copy of `entry`; a name that is taken gets a number. */
+  add({ label, schedule }) {
+    if (this.entries.length >= MOST) { announce(`${MOST} schedules fit on one chart`); return; }
+    const taken = new Set(this.entries.map((one) => one.label));
+    let name = label;
+    for (let number = 2; taken.has(name); number += 1) name = `${label} ${number}`;
+    announce(`${name} added to the comparison`);
+    this.#set([...this.entries, { label: name, schedule: structuredClone(schedule) }]);
+  }
+
+  /** Take what the server says of each entry: its curve, or why it is refused. */
+  told(found) {
+    this.curves = found.map((one) => (one && one.steps ? one : null));
+    this.#draw(found);
+  }
+
+  #set(entries) {
+    this.entries = entries;
+    this.curves = entries.map(() => null);
+    this.#draw();
+    this.onChange();
+  }
+
+  #draw(found = []) {
+    this.element.hidden = this.entries.length === 0;
+    put(this.#list, this.entries.map((entry, at) => this.#row(entry, at, found[at])));
+  }
+
+  #row(entry, at, answer) {
+    const rename = h('input', { type: 'text', maxlength: '80', value: entry.label, 'aria-label': `Name of schedule ${at + 1}`, onchange: () => this.#set(this.entries.with(at, { ...entry, label: rename.value.trim() || entry.label })) });
+    const remove = () => { announce(`${entry.label} removed`); this.#set(this.entries.toSpliced(at, 1)); };
+    const refused = answer && !answer.steps ? h('small', { class: 'wrong' }, `Refused: ${(answer.errors?.[0]?.message) ?? answer.message}`) : null;
+    const warned = answer?.warnings?.length ? h('small', { class: 'wrong', 'data-tone': 'warn' }, `Warning: ${answer.warnings.map((one) => one.message).join('; ')}`) : null;
+    return h('li', {}, swatch(styleOf(at + 1)), rename, h('span', { class: 'quiet' }, scheduleName(entry.schedule)),
+      h('span', { class: 'actions push' }, h('button', { type: 'button', class: 'small', 'aria-label': `Edit ${entry.label}`, onclick: () => this.onEdit(entry) }, 'Edit'), h('button', { type: 'button', class: 'small', 'aria-label': `Remove ${entry.label}`, onclick: remove }, 'Remove')), refused, warned);
+  }
+}
