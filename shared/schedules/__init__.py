@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.schedules.admission import FROM_SCRATCH, ScheduleWarning, Start, resolve, warnings
-from shared.schedules.menu import CATALOG, Entry
+from shared.schedules.feedback import AnyController, AnyFeedback, ManualParams, controller_of
+from shared.schedules.menu import CATALOG, PHASES, Entry
 from shared.schedules.phase import ANY_OPTIMIZER, Breakpoint, OptimizerTraits
 from shared.schedules.resolved import LrEvent, ResolvedSchedule, multiplier_at
 from shared.schedules.sampling import sample_steps
@@ -13,17 +14,22 @@ from shared.schedules.stats import Stats, stats
 __all__ = [
     "ANY_OPTIMIZER",
     "CATALOG",
+    "PHASES",
+    "AnyController",
+    "AnyFeedback",
     "FROM_SCRATCH",
     "Breakpoint",
     "Entry",
     "GroupParams",
     "LrEvent",
+    "ManualParams",
     "OptimizerTraits",
     "ResolvedSchedule",
     "ScheduleSpec",
     "ScheduleWarning",
     "Start",
     "Stats",
+    "controller_of",
     "multiplier_at",
     "resolve",
     "sample_steps",

@@ -14,6 +14,7 @@ from shared.schedules.menu import AnyPhase
 from shared.schedules.phase import OptimizerTraits, Phase, Place
 from shared.schedules.resolved import ResolvedSchedule
 from shared.schedules.spec import ScheduleSpec
+from shared.schedules.suitability import feedback_findings, optimizer_findings, warm_up_findings
 
 Loc = tuple[str | int, ...]
 
@@ -141,6 +142,7 @@ def resolve(
     ("schedule", "phases", 1, "gamma").
     """
     _check_groups(spec, groups)
+    _refuse([*optimizer_findings(spec, optimizer), *feedback_findings(spec.feedback)])
     left = total_steps - start.step
     steps = phase_steps(spec, total_steps=left, steps_per_epoch=steps_per_epoch)
     phases: list[AnyPhase] = []
@@ -149,6 +151,7 @@ def resolve(
         place = Place(length, steps_per_epoch, spec.base_lr, previous, optimizer, warm_up)
         phases.append(_settle(phase, place, index))
         previous, warm_up = phases[-1].lr_at(length), phases[-1].warm_up()
+    _refuse([*warm_up_findings(phases, optimizer)])
     return ResolvedSchedule(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
@@ -158,6 +161,7 @@ def resolve(
         groups=spec.groups,
         own_momentum=optimizer.momentum,
         forms=tuple(phase.form() for phase in phases),
+        feedback=None if spec.feedback is None else spec.feedback.settled(),
         charted_factor=_charted_factor(spec, groups or ()),
     )
 

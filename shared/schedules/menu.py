@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from shared.schedules.constant import Constant
 from shared.schedules.cosine import Cosine
@@ -13,13 +13,14 @@ from shared.schedules.cosine_restarts import CosineRestarts
 from shared.schedules.coslog import Coslog
 from shared.schedules.cyclic import Cyclic
 from shared.schedules.exponential import Exponential
+from shared.schedules.feedback import FeedbackParams, GreedyParams, ManualParams, PlateauParams
 from shared.schedules.flat_cosine import FlatCosine
 from shared.schedules.inverse_sqrt import InverseSqrt
 from shared.schedules.inverse_time import InverseTime
 from shared.schedules.linear import Linear
 from shared.schedules.multistep import Multistep
 from shared.schedules.one_cycle import OneCycle
-from shared.schedules.phase import Phase
+from shared.schedules.phase import About, Phase
 from shared.schedules.piecewise import Piecewise
 from shared.schedules.polynomial import Polynomial
 from shared.schedules.rex import Rex
@@ -53,10 +54,14 @@ OnePhase = Annotated[AnyPhase, Field(discriminator="name")]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One schedule of the catalogue; `example` is a whole schedule, `json_schema` that of the phase."""
+    """One way to set a rate; `example` is a whole schedule, `json_schema` that of the phase or the feedback.
+
+    Of `manual` both are those of the body that asks for it.
+    """
 
     name: str
     kind: str
+    """`phase` or `feedback`."""
     purpose: str
     formula: str
     latex: str
@@ -67,12 +72,15 @@ class Entry:
     json_schema: dict[str, Any]
 
 
-def _entry(phase: type[Phase]) -> Entry:
-    name, *_ = get_args(phase.model_fields["name"].annotation)
-    about = phase.about
+def _named(params: type[Phase] | type[FeedbackParams], kind: str) -> Entry:
+    name, *_ = get_args(params.model_fields["name"].annotation)
+    return _entry(name, kind, params.about, params)
+
+
+def _entry(name: str, kind: str, about: About, params: type[BaseModel]) -> Entry:
     return Entry(
         name=name,
-        kind="phase",
+        kind=kind,
         purpose=about.purpose,
         formula=about.formula,
         latex=about.latex,
@@ -80,8 +88,13 @@ def _entry(phase: type[Phase]) -> Entry:
         boundaries=about.boundaries,
         sources=about.sources,
         example=about.example,
-        json_schema=phase.model_json_schema(mode="validation"),
+        json_schema=params.model_json_schema(mode="validation"),
     )
 
 
-CATALOG: dict[str, Entry] = {entry.name: entry for entry in map(_entry, get_args(AnyPhase))}
+PHASES: dict[str, Entry] = {entry.name: entry for entry in (_named(p, "phase") for p in get_args(AnyPhase))}
+CATALOG: dict[str, Entry] = PHASES | {
+    "plateau": _named(PlateauParams, "feedback"),
+    "greedy": _named(GreedyParams, "feedback"),
+    "manual": _entry("manual", "feedback", ManualParams.about, ManualParams),
+}

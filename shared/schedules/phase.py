@@ -70,12 +70,19 @@ class OptimizerTraits:
     name: str
     cycles_momentum: bool
     momentum: float | None = None
+    wants_constant: bool = False
+    """Whether it makes its own of the rate, and so takes a constant one, or a warm-up to it."""
+    one_rate: bool = False
+    """Whether it has one rate for all weights; a group may only be frozen."""
 
     @classmethod
     def of(cls, optimizer: object) -> Self:
         """Return the traits of optimizer params that carry `name` and `betas` or `momentum`."""
         name = str(getattr(optimizer, "name", type(optimizer).__name__))
         betas = getattr(optimizer, "betas", None)
+        if name in {"schedule_free_adamw", "prodigy"}:
+            own, one = None if betas is None else float(betas[0]), name == "prodigy"
+            return cls(name=name, cycles_momentum=False, momentum=own, wants_constant=True, one_rate=one)
         if betas is not None:
             return cls(name=name, cycles_momentum=True, momentum=float(betas[0]))
         momentum = float(getattr(optimizer, "momentum", 0.0))

@@ -10,6 +10,7 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
 from shared.schedules.phase import Breakpoint, Corners
 from shared.schedules.spec import GroupName, GroupParams
@@ -58,6 +59,7 @@ class ResolvedSchedule(BaseModel):
     """The optimizer's momentum or β₁, which returns outside phases that cycle it; none in a preview."""
     forms: Annotated[tuple[str, ...], Field(strict=False)]
     """The formula each phase follows, where one name covers several."""
+    feedback: OneFeedback | None = None
     charted_factor: float = 1.0
     """lr_mult of the group whose rate a curve shows: 1 where any group has it, else that of the first."""
 

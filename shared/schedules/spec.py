@@ -7,9 +7,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
 
-_OF_THE_WHOLE = ("base_lr", "phases", "groups")
+_OF_THE_WHOLE = ("base_lr", "phases", "groups", "feedback")
 
 
 class GroupParams(BaseModel):
@@ -32,7 +33,7 @@ def _at_least_one(phases: tuple[OnePhase, ...]) -> tuple[OnePhase, ...]:
 
 
 class ScheduleSpec(BaseModel):
-    """A base learning rate, the phases that follow one another, and factors for groups of parameters."""
+    """A base learning rate, the phases that follow one another, factors for groups, and who listens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -43,6 +44,8 @@ class ScheduleSpec(BaseModel):
         AfterValidator(_at_least_one),
     ]
     groups: dict[GroupName, GroupParams] = {}
+    feedback: OneFeedback | None = None
+    """Changes the rate by what validation shows; a preview knows of no validation and shows M = 1."""
 
     @classmethod
     def from_shorthand(cls, value: object) -> object:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from shared.schedules import (
     ANY_OPTIMIZER,
     CATALOG,
+    PHASES,
     ResolvedSchedule,
     ScheduleSpec,
     resolve,
@@ -52,7 +53,7 @@ def test_the_catalogue_holds_these_schedules():
     ]
 
 
-@pytest.mark.parametrize("name", CATALOG)
+@pytest.mark.parametrize("name", PHASES)
 class TestEverySchedule:
     def test_its_entry_is_complete_and_plain_json(self, name: str):
         entry = CATALOG[name]
