@@ -2,170 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from services.worker.child import train_job
-from services.worker.data.ingest import ingest
-from services.worker.data.limits import Limits
 from services.worker.trainings.driver import Preempted
-from services.worker.trainings.session import Session, StopFlag
-from shared.db.curves import read_curve, read_evaluations
+from services.worker.trainings.session import StopFlag
 from shared.db.engine import Database
 from shared.db.job_leases import requeue
-from shared.db.job_writes import Progress, Result
-from shared.db.jobs import get_job, get_report
-from shared.db.registry import read_package
+from shared.db.jobs import get_job
 from shared.errors import Conflict
-from shared.features.archive import unpack
-from shared.lifecycle import JobKind
-from shared.schedules import OptimizerTraits, resolve
-from shared.settings import Settings
-from shared.specs.budget import budget
-from shared.specs.dataset import DatasetSpec
-from shared.specs.job import JobSpec
-from shared.storage import Storage, upload_folder
-from tests.support.rows import add_dataset, add_job, claim_one
+from shared.storage import Storage
+from tests.support.school import Death, Died, Mortal, School, StopAt
 
-CHECKERBOARD = [f"u{u},i{i}" for u in range(16) for i in range(12) if (u + i) % 2 == 0 and (u * i) % 5]
 TWICE = {"monitor": "ndcg@10", "patience": 1, "min_delta": 10.0}
 """No gain is ever large enough: stopped after the second evaluation."""
-
-
-class Died(Exception):
-    """The process was killed."""
-
-
-@dataclass
-class StopAt:
-    """Asks for the end when it is looked at for the n-th time."""
-
-    look: int
-    looks: int = 0
-
-    @property
-    def requested(self) -> bool:
-        self.looks += 1
-        return self.looks >= self.look
-
-
-class Mortal(Session):
-    """Dies at its n-th write, just before or just after its commit."""
-
-    def commit(self, progress: Progress) -> None:
-        with cast("Death", self.stop).at_a_write():
-            super().commit(progress)
-
-    def finish(self, progress: Progress, result: Result) -> None:
-        with cast("Death", self.stop).at_a_write():
-            super().finish(progress, result)
-
-
-@dataclass
-class Death:
-    """When to die."""
-
-    write: int
-    committed: bool
-    requested: bool = False
-    writes: int = 0
-
-    @contextmanager
-    def at_a_write(self) -> Iterator[None]:
-        self.writes += 1
-        if self.writes == self.write and not self.committed:
-            raise Died
-        yield
-        if self.writes == self.write:
-            raise Died
-
-
-@dataclass
-class School:
-    """One data set in storage, and jobs that learn from it."""
-
-    database: Database
-    storage: Storage
-    dataset_id: UUID = field(init=False)
-    spec: JobSpec = field(init=False)
-    job_id: UUID = field(init=False)
-
-    def enrol(
-        self, *, early_stopping: dict[str, Any] | None = None, rows: Sequence[str] = CHECKERBOARD
-    ) -> School:
-        with self.database.begin() as cx:
-            self.dataset_id = add_dataset(cx)
-        content = "\n".join(["user,item", *rows]).encode()
-        self.storage.save(f"{upload_folder(self.dataset_id)}/a.csv", [content])
-        reading = DatasetSpec(name="a set", kind="interactions")
-        limits = Limits(rows=10_000, columns=10, expansion=200.0)
-        summary = ingest(self.storage, dataset_id=self.dataset_id, version=1, spec=reading, limits=limits)
-        self.spec = JobSpec.model_validate(
-            {
-                "model": "board",
-                "dataset": f"ds_{self.dataset_id}",
-                "task": {"name": "recommend"},
-                "net": {"name": "neumf", "embedding_dim": 4, "hidden": [8], "dropout": 0.3},
-                "schedule": {"name": "cyclic", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": "2st"},
-                "batch_size": 20,
-                "epochs": 3,
-                "seed": 3,
-                "early_stopping": early_stopping,
-            }
-        )
-        self.budget = budget(self.spec, summary)
-        return self
-
-    def add(self) -> None:
-        schedule = resolve(
-            self.spec.schedule,
-            total_steps=self.budget.total_steps,
-            steps_per_epoch=self.budget.steps_per_epoch,
-            optimizer=OptimizerTraits.of(self.spec.optimizer),
-        )
-        with self.database.begin() as cx:
-            self.job_id = add_job(
-                cx,
-                kind=JobKind.RECOMMEND,
-                spec=self.spec.model_dump(mode="json"),
-                resolved_schedule=schedule.model_dump(mode="json"),
-                dataset_id=self.dataset_id,
-                dataset_version=1,
-                model="board",
-                total_steps=self.budget.total_steps,
-                steps_per_epoch=self.budget.steps_per_epoch,
-                max_attempts=1000,
-            ).id
-
-    def attempt(self, stop: object, *, kind: type[Session] = Session, saves: bool = False) -> None:
-        with self.database.begin() as cx:
-            fence = claim_one(cx).fence
-            row = get_job(cx, job_id=self.job_id)
-        settings = Settings(flush_seconds=1e-9, checkpoint_seconds=1e-9 if saves else 1e9, device="cpu")
-        train_job(kind(row, fence, self.database, self.storage, settings, cast("StopFlag", stop)))
-
-    def left(self) -> dict[str, Any]:
-        """Return all that a finished job leaves and a disturbance could change."""
-        with self.database.begin() as cx:
-            row = get_job(cx, job_id=self.job_id)
-            assert row.status == "succeeded"
-            package = unpack(read_package(cx, name="board", version=row.model_version or 0))
-            evaluations = read_evaluations(cx, job_id=self.job_id)
-            return {
-                "curve": read_curve(cx, job_id=self.job_id),
-                "evaluations": [(e.step, e.epoch, e.metrics) for e in evaluations],
-                "best": row.best,
-                "step": row.step,
-                "report": get_report(cx, job_id=self.job_id),
-                "files": {n: content for n, content in package.files.items() if n != "card.json"},
-            }
 
 
 @pytest.fixture(params=[None, TWICE], ids=["whole", "stopped early"])
