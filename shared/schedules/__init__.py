@@ -14,10 +14,10 @@ from shared.schedules.stats import Stats, stats
 __all__ = [
     "ANY_OPTIMIZER",
     "CATALOG",
+    "FROM_SCRATCH",
     "PHASES",
     "AnyController",
     "AnyFeedback",
-    "FROM_SCRATCH",
     "Breakpoint",
     "Entry",
     "GroupParams",

@@ -21,7 +21,7 @@ def optimizer_findings(spec: ScheduleSpec, optimizer: OptimizerTraits) -> Iterat
     for index, phase in enumerate(spec.phases):
         last = index == len(spec.phases) - 1
         if phase.name != "constant" and (last or phase.name not in WARM_UPS):
-            message = f"{name} takes a constant rate, or a linear or piecewise warm-up and then a constant one"
+            message = f"{name} takes a constant rate, or a linear or piecewise warm-up to one"
             yield Finding(("schedule", "phases", index, "name"), f"{message}; write constant here")
     if spec.feedback is not None:
         message = f"{name} finds its own pace, which feedback would undo; leave feedback out"

@@ -1,8 +1,8 @@
 """What listens while a net trains and multiplies the planned rate: M of lr = lr_mult · M · S.
 
-A controller is a frozen value. It sees one finite value of its metric at each evaluation, and answers with the
-next controller and, now and then, a new M. Its state is JSON without NaN or infinity; its settings are the
-schedule's, never the state's.
+A controller is a frozen value. It sees one finite value of its metric at each evaluation, and answers with
+the next controller and, now and then, a new M. Its state is JSON without NaN or infinity; its settings are
+the schedule's, never the state's.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from shared.schedules.feedback.plateau import Plateau, PlateauParams
 from shared.schedules.feedback.rules import FeedbackParams
 
 __all__ = [
-    "ManualParams",
     "AnyController",
     "AnyFeedback",
     "FeedbackParams",
     "Greedy",
     "GreedyParams",
+    "ManualParams",
     "OneFeedback",
     "Plateau",
     "PlateauParams",

@@ -74,7 +74,7 @@ class Greedy:
     window: tuple[float, ...] = ()
 
     def observe(self, value: float, *, multiplier: float) -> tuple[Greedy, float | None]:
-        """Return the next controller and the new M, none when it stays; a value that is no number is skipped."""
+        """Return the next controller and the new M, none when it stays; what is no number is skipped."""
         if not isfinite(value):
             return self, None
         seen, judged = _smoothed(self, value)
