@@ -25,6 +25,13 @@ RETRIES = (
 )
 DURATION_BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 WAIT_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
+FOUND = {
+    Measure.FOUND_VANISHING: "vanishing",
+    Measure.FOUND_EXPLODING: "exploding",
+    Measure.FOUND_DEAD: "dead",
+    Measure.FOUND_NON_FINITE: "non_finite",
+}
+NORM_BUCKETS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000, 1e4, 1e6)
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -121,6 +128,15 @@ class TrainerMetrics:
         broken = Counter(
             "gradus_checkpoint_verify_failures", "Checkpoints whose bytes had changed", registry=registry
         )
+        norm = Histogram(
+            "gradus_trainer_gradient_norm",
+            "Norm of all gradients at the newest sample of a write",
+            buckets=NORM_BUCKETS,
+            registry=registry,
+        )
+        found = Counter(
+            "gradus_trainer_gradient_findings", "Findings of gradient flow", ["kind"], registry=registry
+        )
         for kind in KINDS:
             self.steps.labels(kind)
         self._of = {
@@ -129,6 +145,8 @@ class TrainerMetrics:
             Measure.CHECKPOINT_WRITE_SECONDS: write.observe,
             Measure.EXAMPLES: examples.inc,
             Measure.NONFINITE: nonfinite.inc,
+            Measure.GRADIENT_NORM: norm.observe,
+            **{measure: found.labels(kind).inc for measure, kind in FOUND.items()},
             Measure.CURVE_POINTS: points.inc,
             Measure.CHECKPOINT_VERIFY_FAILURES: broken.inc,
             Measure.CHECKPOINT_BYTES_WRITTEN: self.checkpoint_bytes.labels("write").inc,

@@ -211,6 +211,7 @@ def _rewind(cx: Connection, *, job_id: UUID, checkpoint_id: UUID | None) -> None
     ).scalar_one()
     after: Sequence[str] = (
         "DELETE FROM curve_point WHERE job_id = :job_id AND step >= :step",
+        "DELETE FROM gradient_sample WHERE job_id = :job_id AND step >= :step",
         "DELETE FROM evaluation WHERE job_id = :job_id AND step > :step",
         "UPDATE job SET step = :step WHERE id = :job_id",
     )

@@ -18,6 +18,7 @@ from shared.db.blobs import NewCheckpoint, add_checkpoint, drop_chunks, write_ch
 from shared.db.curves import NewEvaluation, PointColumns, write_evaluations, write_points
 from shared.db.datasets import set_ready, set_refused
 from shared.db.events import Transition, record_event
+from shared.db.gradients import FlowRows, write_flow
 from shared.db.job_leases import fail, yield_up
 from shared.db.registry import NewVersion, add_version, publish_version
 from shared.db.tables import job
@@ -47,6 +48,8 @@ class Progress:
     """Updates completed."""
     epoch: int
     points: PointColumns | None = None
+    flow: FlowRows | None = None
+    """Samples of gradient flow among the points."""
     evaluations: Sequence[NewEvaluation] = ()
     samples_per_second: float | None = None
     best: Mapping[str, Any] | None = None
@@ -182,6 +185,8 @@ def _write_rows(cx: Connection, *, job_id: UUID, fence: int, progress: Progress)
         cx.execute(update(job).where(job.c.id == job_id).values(**roles))
     if progress.points is not None:
         write_points(cx, job_id=job_id, fence=fence, points=progress.points)
+    if progress.flow is not None:
+        write_flow(cx, job_id=job_id, fence=fence, rows=progress.flow)
     write_evaluations(cx, job_id=job_id, fence=fence, evaluations=progress.evaluations)
 
 

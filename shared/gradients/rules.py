@@ -71,7 +71,7 @@ def began_non_finite(layers: Sequence[Layer], norms: Sequence[float]) -> str | N
 
 
 def outermost(layers: Sequence[Layer]) -> tuple[list[int], list[int]]:
-    """Return where the first and last weight matrices of the forward pass stand; no places for a single one."""
+    """Return where the outermost weight matrices of the forward pass stand; no places for a single one."""
     orders = [layer.order for layer in layers if layer.kind == "matrix"]
     if not orders or min(orders) == max(orders):
         return [], []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
 from services.worker.training.loop import Point
 from shared.errors import Diverged
+
+REMEDY = "lower the learning rate, add warm-up or clip the gradient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +24,45 @@ class PointColumns:
     grad_norm: list[float]
     momentum: list[float | None]
 
+    def head(self, count: int) -> PointColumns:
+        """Return the first so many points."""
+        return PointColumns(*(getattr(self, field.name)[:count] for field in fields(self)))
 
-def materialise(points: Sequence[Point]) -> PointColumns:
-    """Return points as plain numbers, in one transfer.
 
-    Raises `Diverged`, naming the step, when a loss or a gradient norm is not a finite number.
-    """
+def columns_of(points: Sequence[Point]) -> PointColumns:
+    """Return points as plain numbers, in one transfer."""
     if not points:
         return PointColumns([], [], [], [], [])
     stacked = torch.stack([tensor.float() for p in points for tensor in (p.loss, p.grad_norm)])
     numbers: list[float] = stacked.tolist()
-    columns = PointColumns(
+    return PointColumns(
         steps=[p.step for p in points],
         lr=[p.lr for p in points],
         loss=numbers[0::2],
         grad_norm=numbers[1::2],
         momentum=[p.momentum for p in points],
     )
-    for step, loss, norm in zip(columns.steps, columns.loss, columns.grad_norm, strict=True):
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            what = "loss" if not math.isfinite(loss) else "gradient norm"
-            raise Diverged(
-                f"the {what} of step {step} is not a finite number; "
-                "lower the learning rate, add warm-up or clip the gradient"
-            )
+
+
+def first_broken(columns: PointColumns) -> int | None:
+    """Return the place of the first point whose loss or gradient norm is not finite; none when all are."""
+    pairs = zip(columns.loss, columns.grad_norm, strict=True)
+    return next((i for i, pair in enumerate(pairs) if not all(map(math.isfinite, pair))), None)
+
+
+def broken(columns: PointColumns, at: int) -> str:
+    """Return which number of a point is not finite."""
+    what = "gradient norm" if math.isfinite(columns.loss[at]) else "loss"
+    return f"the {what} of step {columns.steps[at]} is not a finite number"
+
+
+def materialise(points: Sequence[Point]) -> PointColumns:
+    """Return points as plain numbers.
+
+    Raises `Diverged`, naming the step, when a loss or a gradient norm is not a finite number.
+    """
+    columns = columns_of(points)
+    at = first_broken(columns)
+    if at is not None:
+        raise Diverged(f"{broken(columns, at)}; {REMEDY}")
     return columns

@@ -8,9 +8,11 @@ from typing import Any
 from services.worker.package.papers import Papers
 from services.worker.training.checkpoint import capture, restore, restore_weights, to_bytes
 from services.worker.training.determinism import seed_everything
+from services.worker.training.diagnostics import FlowWatch
 from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from services.worker.training.stopping import Stopping
+from services.worker.trainings.flow import FlowJournal
 from services.worker.trainings.plan import Course, Plan, finite
 from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
@@ -40,11 +42,13 @@ class Driver:
             self._course.net, spec.optimizer, self._course.schedule
         )
         self._stopping = first_stopping(spec, main_metric=plan.main_metric)
+        self._journal = FlowJournal(self._watch())
         self._recorder = Recorder(
             session,
             steps_per_epoch=self._course.schedule.steps_per_epoch,
             samples_per_step=spec.batch_size * self._course.samples_per_row,
             step=0,
+            journal=self._journal,
         )
         self._kept = kept_steps(
             spec,
@@ -52,6 +56,16 @@ class Driver:
             steps_per_epoch=self._course.schedule.steps_per_epoch,
         )
         self._saved_at = time.monotonic()
+
+    def _watch(self) -> FlowWatch:
+        """Watch every layer; without samples the layers are still named where a training diverges."""
+        flow = self._course.spec.gradient_flow
+        return FlowWatch(
+            self._course.net,
+            parameters=self._optimizer.parameters,
+            every=None if flow is None else flow.every,
+            start=self._course.schedule.start_step,
+        )
 
     def run(self) -> None:
         """Train, judge, pack and finish. Raises `Preempted`, `Fenced`, `Diverged`, `Unavailable`."""
@@ -95,7 +109,9 @@ class Driver:
             objective=self._course.objective,
             optimizer=self._optimizer,
             steps=range(self._recorder.step, schedule.total_steps),
-            rules=Rules(precision=spec.precision, clip_norm=spec.gradient_clip_norm),
+            rules=Rules(
+                precision=spec.precision, clip_norm=spec.gradient_clip_norm, watch=self._journal.watch
+            ),
         )
         for point in points:
             self._recorder.add(point)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.worker.measures import Measure, report
 from services.worker.training.loop import Point
-from services.worker.training.points import materialise
+from services.worker.training.points import REMEDY, broken, columns_of, first_broken
+from services.worker.training.points import PointColumns as ReadColumns
+from services.worker.trainings.flow import FlowJournal
 from services.worker.trainings.session import Session
 from shared.db.blobs import NewCheckpoint
 from shared.db.curves import NewEvaluation, PointColumns
 from shared.db.job_writes import Progress
+from shared.errors import Diverged
 
 RATE_SECONDS = 1.0
 """Shortest stretch that a rate is told from."""
@@ -28,6 +32,8 @@ class Recorder:
     step: int
     """Updates completed."""
     best: dict[str, Any] | None = None
+    journal: FlowJournal | None = None
+    """Reads samples of gradient flow; none leaves them unread."""
     _points: list[Point] = field(default_factory=list)
     _evaluations: list[NewEvaluation] = field(default_factory=list)
     _flushed_at: float = 0.0
@@ -62,10 +68,25 @@ class Recorder:
         _tell_written(progress, seconds=time.monotonic() - began)
 
     def taken(self, checkpoint: NewCheckpoint | None = None) -> Progress:
-        """Return everything gathered as one write and forget it."""
-        columns = materialise(self._points)
-        self._measure_rate(len(self._points))
-        progress = Progress(
+        """Return everything gathered as one write and forget it.
+
+        Raises `Diverged` when a loss or a gradient norm is not finite; the points up to it are written first,
+        and a checkpoint of what followed is not.
+        """
+        points, self._points = self._points, []
+        columns = columns_of(points)
+        at = first_broken(columns)
+        if at is not None:
+            raise self._diverged(points[: at + 1], columns)
+        self._measure_rate(len(points))
+        return self._progress(points, columns, checkpoint)
+
+    def _progress(
+        self, points: Sequence[Point], columns: ReadColumns, checkpoint: NewCheckpoint | None = None
+    ) -> Progress:
+        """Return what `points` and their columns, of one length, make of a write."""
+        evaluations, self._evaluations = tuple(self._evaluations), []
+        return Progress(
             step=self.step,
             epoch=self.epoch,
             points=PointColumns(
@@ -75,13 +96,19 @@ class Recorder:
                 grad_norm=columns.grad_norm,
                 momentum=columns.momentum,
             ),
-            evaluations=tuple(self._evaluations),
+            flow=self.journal.take(points) if self.journal else None,
+            evaluations=evaluations,
             samples_per_second=self._rate,
             best=self.best,
             checkpoint=checkpoint,
         )
-        self._points, self._evaluations = [], []
-        return progress
+
+    def _diverged(self, points: Sequence[Point], columns: ReadColumns) -> Diverged:
+        """Write the points up to the first broken one, the last of `points`; return where it began."""
+        self.step = points[-1].step + 1
+        self.session.commit(self._progress(points, columns.head(len(points))))
+        found = f"{broken(columns, len(points) - 1)}; {REMEDY}"
+        return Diverged(self.journal.explain() if self.journal else found)
 
     def away(self, seconds: float) -> None:
         """Leave the time of an evaluation out of what a step takes."""

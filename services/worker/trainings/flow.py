@@ -1,0 +1,62 @@
+"""What a recorder does with gradient flow: reads samples, tells findings, explains where a net diverged."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from services.worker.measures import Measure, report
+from services.worker.training.diagnostics import FlowWatch
+from services.worker.training.divergence import explained
+from services.worker.training.loop import Point
+from shared.db.gradients import FlowRows
+from shared.gradients import Detector, FindingKind, FlowFinding
+
+REMEMBERED = 256
+"""Updates before a divergence that are searched for where it began."""
+MEASURES = {
+    FindingKind.VANISHING: Measure.FOUND_VANISHING,
+    FindingKind.EXPLODING: Measure.FOUND_EXPLODING,
+    FindingKind.DEAD: Measure.FOUND_DEAD,
+    FindingKind.NON_FINITE: Measure.FOUND_NON_FINITE,
+}
+
+
+class FlowJournal:
+    """The samples of one attempt, what they have shown, and its last updates."""
+
+    def __init__(self, watch: FlowWatch) -> None:
+        self.watch = watch
+        self._detector = Detector(watch.layers)
+        self._past: deque[Point] = deque(maxlen=REMEMBERED)
+
+    def take(self, points: Sequence[Point]) -> FlowRows:
+        """Return the samples among points, and tell of every finding that they complete."""
+        self._past.extend(points)
+        samples = self.watch.read(points)
+        for sample in samples:
+            for finding in self._detector.observe(sample):
+                _tell(finding)
+        if samples and math.isfinite(samples[-1].total_norm):
+            report(Measure.GRADIENT_NORM, samples[-1].total_norm)
+        return FlowRows(self.watch.layers, samples)
+
+    def explain(self) -> str:
+        """Return where the divergence began whose first broken point was the last one taken."""
+        exploding = (f for f in self._detector.findings if f.kind is FindingKind.EXPLODING)
+        since = next((finding.first_step for finding in exploding), None)
+        return explained(tuple(self._past), watch=self.watch, exploding_since=since)
+
+
+def _tell(finding: FlowFinding) -> None:
+    report(MEASURES[finding.kind], 1)
+    structlog.get_logger(__name__).warning(
+        "gradient finding",
+        kind=finding.kind.value,
+        layer=finding.layer,
+        step=finding.last_step,
+        say=finding.say,
+    )
