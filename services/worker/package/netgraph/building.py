@@ -1,0 +1,152 @@
+"""From a net and a batch to its graph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+
+import torch
+from torch import Tensor, fx, nn
+
+from services.worker.package.netgraph.example import Example, Shapes, shapes_of
+from services.worker.package.netgraph.hooks import HookWiring
+from services.worker.package.netgraph.modules import modules_of
+from services.worker.package.netgraph.sites import Flops, Site, Wiring
+from services.worker.package.netgraph.statistics import Statistics, measured
+from services.worker.package.netgraph.wiring import TracedWiring
+from shared.graphs.netgraph import Lengths, NetEdge, NetGraph, NetNode, SampleFacts, Totals, totals_of
+
+ROW = {"B": 1, "N": 1}
+COUNTED_ROWS = 8
+"""Rows whose FLOPs are counted together: a product with one row alone may be none of matrices."""
+NOTHING = Statistics()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All that was found out about a net's sites."""
+
+    sites: Sequence[Site]
+    shapes: Shapes
+    statistics: Mapping[str, Statistics]
+    flops: Mapping[str, Flops]
+    modules: Mapping[str, str]
+
+
+def net_graph(net: nn.Module, *, name: str, example: Example, modules: Mapping[str, str]) -> NetGraph:
+    """Return the graph of a net on the CPU, which is left as it was; `modules` names its attributes' modules.
+
+    Raises what the net raises when it can be neither traced nor watched.
+    """
+    own = copy.deepcopy(net).eval()
+    wiring = wiring_of(own, example)
+    found = _Found(
+        sites=wiring.sites,
+        shapes=shapes_of(lambda inputs: wiring.run(own, inputs), example),
+        statistics=measured(wiring, own, example),
+        flops=flops_of(wiring, own, example),
+        modules=modules_of(wiring.sites, modules),
+    )
+    nodes = tuple(_nodes(own, found))
+    return NetGraph(
+        net=name,
+        method=wiring.method,
+        row=example.row,
+        nodes=nodes,
+        edges=tuple(_edges(found)),
+        totals=_totals(own, nodes, found.flops.get("", Flops())),
+        sample=SampleFacts(rows=len(example.inputs[0]), source=example.source),
+    )
+
+
+def wiring_of(net: nn.Module, example: Example) -> Wiring:
+    """Trace a net by one row on the meta device, or watch it where its forward pass cannot be traced."""
+    try:
+        return TracedWiring(on_meta(net), example.sized(ROW, device="meta"))
+    except (fx.proxy.TraceError, RuntimeError, TypeError, AttributeError, NotImplementedError):
+        return HookWiring(net, example.sized(ROW))
+
+
+def on_meta(net: nn.Module) -> nn.Module:
+    """Return a copy without numbers; the net's own are not copied on the way."""
+    held: dict[int, Tensor] = {
+        id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad) for p in net.parameters()
+    }
+    held |= {id(b): torch.empty_like(b, device="meta") for b in net.buffers()}
+    return copy.deepcopy(net, held)
+
+
+def flops_of(wiring: Wiring, net: nn.Module, example: Example) -> dict[str, Flops]:
+    """Return the FLOPs of a row at each site, forward and backward, in train mode."""
+    state = torch.random.get_rng_state()
+    found = wiring.count(net.train(), example.sized({"B": COUNTED_ROWS, "N": 1}))
+    net.eval()
+    torch.random.set_rng_state(state)  # dropout drew
+    return {site: Flops(f.forward // COUNTED_ROWS, f.backward // COUNTED_ROWS) for site, f in found.items()}
+
+
+def _nodes(net: nn.Module, found: _Found) -> Iterator[NetNode]:
+    """Yield a node for each site; a parameter that two sites use belongs to the first."""
+    parameters, seen = dict(net.named_parameters()), set[str]()
+    for site in found.sites:
+        held = {name: parameters[name] for name in site.parameters if name not in seen}
+        seen |= held.keys()
+        yield _node(site, found, held)
+
+
+def _node(site: Site, found: _Found, held: Mapping[str, nn.Parameter]) -> NetNode:
+    flops, arrived, left = found.flops[site.id], found.shapes.arrived[site.id], found.shapes.left[site.id]
+    return NetNode(
+        id=site.id,
+        path=site.path,
+        type=site.type,
+        module=found.modules.get(site.id),
+        inputs=arrived,
+        outputs=left,
+        dtype=found.shapes.dtypes[site.id],
+        weights={name: tuple(p.shape) for name, p in held.items()},
+        parameters=sum(p.numel() for p in held.values()),
+        trainable=sum(p.numel() for p in held.values() if p.requires_grad),
+        bytes=sum(p.numel() * p.element_size() for p in held.values()),
+        bytes_read=_bytes_read(site, arrived, left, held),
+        flops_forward=flops.forward,
+        flops_backward=flops.backward,
+        **asdict(found.statistics.get(site.id, NOTHING)),
+    )
+
+
+def _bytes_read(
+    site: Site, arrived: Sequence[Lengths], left: Sequence[Lengths], held: Mapping[str, nn.Parameter]
+) -> int:
+    """Return the bytes of a table that one row reads: the looked-up entries, each of the table's width."""
+    if site.type not in {"Embedding", "EmbeddingBag"} or not held:
+        return 0
+    table = next(iter(held.values()))
+    looked_up = prod(x for x in arrived[0] if isinstance(x, int)) if site.type == "EmbeddingBag" else None
+    entries = looked_up * table.shape[-1] if looked_up else prod(x for x in left[0] if isinstance(x, int))
+    return entries * table.element_size()
+
+
+def _edges(found: _Found) -> Iterator[NetEdge]:
+    for site in found.sites:
+        arrived = found.shapes.arrived[site.id]
+        if len(arrived) != len(site.sources):
+            arrived = tuple(found.shapes.left[source][0] for source in site.sources)
+        for source, shape in zip(site.sources, arrived, strict=True):
+            yield NetEdge(source=source, target=site.id, shape=shape)
+
+
+def _totals(net: nn.Module, nodes: tuple[NetNode, ...], rest: Flops) -> Totals:
+    """Return the sums: of parameters those of the net, of FLOPs also what lies between the nodes."""
+    sums, parameters = totals_of(nodes), list(net.parameters())
+    return sums.model_copy(
+        update={
+            "parameters": sum(p.numel() for p in parameters),
+            "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+            "bytes": sum(p.numel() * p.element_size() for p in parameters),
+            "flops_forward": sums.flops_forward + rest.forward,
+            "flops_backward": sums.flops_backward + rest.backward,
+        }
+    )
