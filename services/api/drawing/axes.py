@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
-from services.api.drawing.chart import AxisScale, Panel, Series
+from services.api.drawing.chart import AxisScale, Chart, Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def y_axis(panel: Panel, *, top: float, bottom: float) -> Axis:
     return Axis(floor, high + air, bottom, top)
 
 
-def x_axis(series: Iterable[Series], *, left: float, right: float) -> Axis:
-    """Return the horizontal axis shared by all panels."""
-    low, high = _spread(x for s in series for x in s.xs) or (0.0, 1.0)
+def x_axis(chart: Chart, *, left: float, right: float) -> Axis:
+    """Return the horizontal axis shared by all panels, wide enough for every mark."""
+    drawn = (x for panel in chart.panels for series in panel.series for x in series.xs)
+    low, high = _spread(chain(drawn, (mark.x for mark in chart.marks))) or (0.0, 1.0)
     return Axis(low, high if high > low else low + 1.0, left, right)

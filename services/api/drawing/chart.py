@@ -32,9 +32,19 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the x axis worth a line through every panel, with a word at its head."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """Panels under each other."""
+    """Panels under each other, what is marked in them, and sentences below."""
 
     title: str
     panels: Sequence[Panel]
     x_label: str = "step"
+    marks: Sequence[Mark] = ()
+    notes: Sequence[str] = ()

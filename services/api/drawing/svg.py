@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 from services.api.drawing.axes import Axis, tick_label, usable, x_axis, y_axis
 from services.api.drawing.chart import Chart, Panel, Series
+from services.api.drawing.marks import marked, noted
+from services.api.drawing.strokes import CHARACTER, LEFT, PLOT_HEIGHT, RIGHT, ROW, WIDTH, line, text
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#555555")
 """Told apart by people who see colours differently (Okabe and Ito, 2008), less the pale yellow."""
-WIDTH = 800
-LEFT, RIGHT = 72, 16
 HEADER, FOOTER = 34, 40
-PLOT_HEIGHT, ROW = 220, 20
-CHARACTER = 7.2
-"""Pixels of an average character at size 12, on the generous side."""
 
 
 def svg(chart: Chart) -> str:
     """Return the chart as an SVG document."""
-    every = [s for p in chart.panels for s in p.series]
-    across = x_axis(every, left=LEFT, right=WIDTH - RIGHT)
-    parts, top = [_text(LEFT, 22, chart.title, size=15)], float(HEADER)
+    across = x_axis(chart, left=LEFT, right=WIDTH - RIGHT)
+    parts, top = [text(LEFT, 22, chart.title, size=15)], float(HEADER)
     for panel in chart.panels:
         legend, used = _legend(panel, top)
         plot_top = top + used + 6
-        parts += [*legend, *_plot(panel, across, plot_top)]
+        parts += [*legend, *_plot(panel, across, plot_top), *marked(chart.marks, across, plot_top)]
         top = plot_top + PLOT_HEIGHT + FOOTER
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, top - 6, chart.x_label, anchor="middle"))
-    return _document(parts, round(top + 6))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, top - 6, chart.x_label, anchor="middle"))
+    notes = noted(chart.notes, top + ROW)
+    return _document([*parts, *notes], round(top + 6 + ROW * len(notes)))
 
 
 def _document(parts: list[str], height: int) -> str:
@@ -40,23 +36,9 @@ def _document(parts: list[str], height: int) -> str:
     return "\n".join([head, f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>', *parts, "</svg>\n"])
 
 
-def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", size: int = 12, fill: str = "#222222"
-) -> str:
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}">'
-        f"{escape(clean)}</text>"
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, stroke: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"/>'
-
-
 def _legend(panel: Panel, top: float) -> tuple[list[str], float]:
     """Return the panel's title with its legend beside it, and the height they take."""
-    parts = [_text(LEFT, top + 14, panel.title, size=13)]
+    parts = [text(LEFT, top + 14, panel.title, size=13)]
     start = x = LEFT + 24 + CHARACTER * len(panel.title) * 1.1
     y = top + 14
     for series in panel.series:
@@ -64,7 +46,7 @@ def _legend(panel: Panel, top: float) -> tuple[list[str], float]:
         width = 34 + CHARACTER * len(label) + 14
         if x + width > WIDTH - RIGHT and x > start:
             x, y = start, y + ROW
-        parts += [_stroke(series, f"{x:.1f},{y - 4:.1f} {x + 26:.1f},{y - 4:.1f}"), _text(x + 32, y, label)]
+        parts += [_stroke(series, f"{x:.1f},{y - 4:.1f} {x + 26:.1f},{y - 4:.1f}"), text(x + 32, y, label)]
         x += width
     return parts, y - top + 6
 
@@ -74,16 +56,16 @@ def _plot(panel: Panel, across: Axis, top: float) -> Iterator[str]:
     up = y_axis(panel, top=top, bottom=bottom)
     for tick in up.ticks():
         y = up.place(tick)
-        yield _line(LEFT, y, WIDTH - RIGHT, y, "#e6e6e6")
-        yield _text(LEFT - 8, y + 4, tick_label(tick), anchor="end")
+        yield line(LEFT, y, WIDTH - RIGHT, y, "#e6e6e6")
+        yield text(LEFT - 8, y + 4, tick_label(tick), anchor="end")
     for tick in across.ticks():
         x = across.place(tick)
-        yield _line(x, bottom, x, bottom + 5, "#888888")
-        yield _text(x, bottom + 18, tick_label(tick), anchor="middle")
-    yield _line(LEFT, bottom, WIDTH - RIGHT, bottom, "#888888")
-    yield _line(LEFT, top, LEFT, bottom, "#888888")
+        yield line(x, bottom, x, bottom + 5, "#888888")
+        yield text(x, bottom + 18, tick_label(tick), anchor="middle")
+    yield line(LEFT, bottom, WIDTH - RIGHT, bottom, "#888888")
+    yield line(LEFT, top, LEFT, bottom, "#888888")
     drawn = [mark for series in panel.series for mark in _series(series, panel, across, up)]
-    yield from drawn or [_text(LEFT + 12, top + 20, "no points yet", fill="#888888")]
+    yield from drawn or [text(LEFT + 12, top + 20, "no points yet", fill="#888888")]
 
 
 def _series(series: Series, panel: Panel, across: Axis, up: Axis) -> Iterator[str]:

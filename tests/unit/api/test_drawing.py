@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 import xml.etree.ElementTree as ET
 import zlib
 
 import pytest
 
-from services.api.drawing import Chart, Panel, Series, png, svg
+from services.api.drawing import Chart, Mark, Panel, Series, png, svg
 from services.api.drawing.axes import Axis, linear_ticks, tick_label
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -140,3 +141,30 @@ def test_a_png_shows_its_texts() -> None:
     quiet = chart(Series("", [0, 1], [1.0, 1.0]), title="")
     spoken = chart(Series("", [0, 1], [1.0, 1.0]), title="WWWWWWWWWWWW")
     assert dark_pixels(png(svg(spoken))) > dark_pixels(png(svg(quiet))) + 200
+
+
+class TestMarks:
+    CHART = Chart(
+        "t",
+        [Panel("a", [Series("s", [0, 10], [1.0, 2.0])]), Panel("b", [Series("s", [0, 10], [1.0, 2.0])])],
+        marks=[Mark(20, "<late>"), Mark(5, "first"), Mark(5, "second")],
+        notes=["a sentence " * 20],
+    )
+
+    def test_stand_in_every_panel_inside_an_axis_that_holds_them(self) -> None:
+        drawn = svg(self.CHART)
+        xs = [float(x) for x in re.findall(r'<line x1="([\d.]+)"[^>]*stroke-dasharray', drawn)]
+        assert len(xs) == 6
+        assert max(xs) == 784.0
+        assert drawn.count("&lt;late&gt;") == 2
+
+    def test_whose_words_would_touch_stand_under_each_other(self) -> None:
+        heights = re.findall(r'y="([\d.]+)"[^>]*>(?:first|second)<', svg(self.CHART))
+        assert len(set(heights)) == len(heights) == 4
+
+    def test_sentences_below_are_wrapped_and_counted_into_the_height(self) -> None:
+        drawn = svg(self.CHART)
+        height = int(re.findall(r'height="(\d+)"', drawn)[0])
+        rows = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>\s*a sentence', drawn)]
+        assert len(rows) >= 2
+        assert max(rows) < height
