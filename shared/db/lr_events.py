@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import columns_of, one_of
@@ -54,6 +54,14 @@ class LrEventRow:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LrEvents:
+    """The events that count, ordered by (step, seq), and the number of the newest of all."""
+
+    live: tuple[LrEventRow, ...]
+    newest_seq: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLrEvent:
     """An event about to be appended; the trainer, who alone appends, counts `seq`."""
@@ -83,6 +91,14 @@ def live_events(rows: Sequence[LrEventRow]) -> tuple[LrEventRow, ...]:
     return tuple(sorted(live, key=lambda row: (row.step, row.seq)))
 
 
+def read_events(cx: Connection, *, job_id: UUID, unless_newest: int | None = None) -> LrEvents | None:
+    """Return a job's events; none when the newest is `unless_newest`, 0 standing for no event at all."""
+    newest = cx.execute(select(func.max(lr_event.c.seq)).where(lr_event.c.job_id == job_id)).scalar_one()
+    if (newest or 0) == unless_newest:
+        return None
+    return LrEvents(live_events(list_lr_events(cx, job_id=job_id)), newest or 0)
+
+
 def list_lr_requests(cx: Connection, *, job_id: UUID) -> list[LrRequestRow]:
     """Return all requests for a job, oldest first."""
     wanted = select(*columns_of(lr_request, LrRequestRow)).where(lr_request.c.job_id == job_id)
@@ -98,8 +114,8 @@ def append_events(cx: Connection, *, job_id: UUID, fence: int, events: Sequence[
         cx.execute(row.on_conflict_do_nothing(index_elements=["job_id", "seq"]))
 
 
-def take_up_requests(cx: Connection, *, job_id: UUID, fence: int, step: int) -> bool:
-    """Append an event for every request that has none, from the next update on; tell whether there were any.
+def take_up_requests(cx: Connection, *, job_id: UUID, fence: int, step: int) -> None:
+    """Append an event for every request that has none, from the next update on.
 
     After a lost attempt its manual events may lie ahead: what is asked now follows them, so that the steps
     made again are those made before.
@@ -110,7 +126,7 @@ def take_up_requests(cx: Connection, *, job_id: UUID, fence: int, step: int) -> 
         one_of(LrRequestRow, row) for row in cx.execute(wanted.order_by(lr_request.c.at, lr_request.c.id))
     ]
     if not pending:
-        return False
+        return
     rows = list_lr_events(cx, job_id=job_id)
     live = live_events(rows)
     step = max([step, *(event.step for event in live)])
@@ -121,11 +137,10 @@ def take_up_requests(cx: Connection, *, job_id: UUID, fence: int, step: int) -> 
         new.append(_of_request(request, seq=seq, step=step, multiplier=multiplier))
         multiplier = new[-1].m_after
     append_events(cx, job_id=job_id, fence=fence, events=new)
-    return True
 
 
 def supersede_lost(cx: Connection, *, job_id: UUID, fence: int, after_seq: int) -> None:
-    """Supersede the controllers' events that followed event `after_seq`: the lost attempt's, to be made again.
+    """Supersede the controllers' events that followed event `after_seq`; the attempt will make them again.
 
     The caller's transaction has passed the job's guard. Harmless when repeated.
     """
