@@ -28,6 +28,7 @@ class PointColumns:
     loss: Sequence[float] = ()
     grad_norm: Sequence[float | None] = ()
     momentum: Sequence[float | None] = ()
+    effective_lr: Sequence[float | None] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +51,14 @@ class EvaluationRow:
 
 
 _UPSERT_POINTS = text("""
-INSERT INTO curve_point (job_id, step, lr, loss, grad_norm, momentum, fence)
-SELECT :job_id, u.step, u.lr, u.loss, u.grad_norm, u.momentum, :fence
+INSERT INTO curve_point (job_id, step, lr, loss, grad_norm, momentum, effective_lr, fence)
+SELECT :job_id, u.step, u.lr, u.loss, u.grad_norm, u.momentum, u.effective_lr, :fence
   FROM unnest(CAST(:steps AS bigint[]), CAST(:lr AS float8[]), CAST(:loss AS float8[]),
-              CAST(:grad_norm AS float4[]), CAST(:momentum AS float8[]))
-       AS u(step, lr, loss, grad_norm, momentum)
+              CAST(:grad_norm AS float4[]), CAST(:momentum AS float8[]), CAST(:effective_lr AS float8[]))
+       AS u(step, lr, loss, grad_norm, momentum, effective_lr)
 ON CONFLICT (job_id, step) DO UPDATE
    SET lr = excluded.lr, loss = excluded.loss, grad_norm = excluded.grad_norm,
-       momentum = excluded.momentum, fence = excluded.fence
+       momentum = excluded.momentum, effective_lr = excluded.effective_lr, fence = excluded.fence
 """)
 
 
@@ -75,6 +76,7 @@ def write_points(cx: Connection, *, job_id: UUID, fence: int, points: PointColum
             "loss": [float(value) for value in points.loss],
             "grad_norm": _column(points.grad_norm, len(points.steps)),
             "momentum": _column(points.momentum, len(points.steps)),
+            "effective_lr": _column(points.effective_lr, len(points.steps)),
         },
     )
 
@@ -123,9 +125,11 @@ def _column(values: Sequence[float | None], length: int) -> list[float | None]:
 
 def _points(cx: Connection, wanted: ColumnElement[bool], *, limit: int | None) -> PointColumns:
     c = curve_point.c
-    chosen = select(c.step, c.lr, c.loss, c.grad_norm, c.momentum).where(wanted).order_by(c.step).limit(limit)
-    rows = cx.execute(chosen).all()
+    chosen = select(c.step, c.lr, c.loss, c.grad_norm, c.momentum, c.effective_lr).where(wanted)
+    rows = cx.execute(chosen.order_by(c.step).limit(limit)).all()
     if not rows:
         return PointColumns()
-    steps, lr, loss, grad_norm, momentum = zip(*rows, strict=True)
-    return PointColumns(steps=steps, lr=lr, loss=loss, grad_norm=grad_norm, momentum=momentum)
+    steps, lr, loss, grad_norm, momentum, effective_lr = zip(*rows, strict=True)
+    return PointColumns(
+        steps=steps, lr=lr, loss=loss, grad_norm=grad_norm, momentum=momentum, effective_lr=effective_lr
+    )

@@ -20,6 +20,14 @@ from shared.db.datasets import set_ready, set_refused
 from shared.db.events import Transition, record_event
 from shared.db.gradients import FlowRows, write_flow
 from shared.db.job_leases import fail, yield_up
+from shared.db.lr_events import (
+    LrEvents,
+    NewLrEvent,
+    append_events,
+    read_events,
+    supersede_lost,
+    take_up_requests,
+)
 from shared.db.registry import NewVersion, add_version, publish_version
 from shared.db.tables import job
 from shared.errors import Fenced
@@ -31,6 +39,7 @@ __all__ = [
     "Finished",
     "Progress",
     "Result",
+    "begin_events",
     "commit_progress",
     "fail",
     "finish",
@@ -55,6 +64,10 @@ class Progress:
     best: Mapping[str, Any] | None = None
     """The best evaluation so far, as the API shows it; none leaves it as it is."""
     checkpoint: NewCheckpoint | None = None
+    lr_events: Sequence[NewLrEvent] = ()
+    """What a controller did after the evaluations."""
+    known_seq: int = 0
+    """Number of the newest LR event that the trainer knows, these included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +91,11 @@ class Finished:
 
 def commit_progress(
     cx: Connection, *, job_id: UUID, fence: int, lease_seconds: float, progress: Progress
-) -> None:
+) -> LrEvents | None:
     """Write points, evaluations and a checkpoint together, and extend the lease. Raises `Fenced`.
 
-    Harmless when repeated after a COMMIT whose outcome is unknown.
+    Takes up what people asked of the rate, from the next update on, and returns all LR events when there
+    are others than the trainer knows. Harmless when repeated after a COMMIT whose outcome is unknown.
     """
     if progress.checkpoint is not None:
         check_fence(cx, job_id=job_id, fence=fence)
@@ -91,6 +105,21 @@ def commit_progress(
     lease = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
     _guard(cx, job_id=job_id, fence=fence, values={**_columns(progress), "lease_until": lease})
     _write_rows(cx, job_id=job_id, fence=fence, progress=progress)
+    take_up_requests(cx, job_id=job_id, fence=fence, step=progress.step)
+    known = 0 if progress.lr_events else progress.known_seq
+    return read_events(cx, job_id=job_id, unless_newest=known)
+
+
+def begin_events(cx: Connection, *, job_id: UUID, fence: int, step: int, after_seq: int) -> LrEvents:
+    """Return the LR events under which an attempt goes on at `step`. Raises `Fenced`; harmless when repeated.
+
+    What a lost attempt's controllers did after event `after_seq` is superseded; what people asked for
+    meanwhile is taken up.
+    """
+    _guard(cx, job_id=job_id, fence=fence, values={"fence": fence})
+    supersede_lost(cx, job_id=job_id, fence=fence, after_seq=after_seq)
+    take_up_requests(cx, job_id=job_id, fence=fence, step=step)
+    return read_events(cx, job_id=job_id) or LrEvents((), 0)
 
 
 def finish(cx: Connection, *, job_id: UUID, fence: int, progress: Progress, result: Result) -> Finished:
@@ -188,6 +217,7 @@ def _write_rows(cx: Connection, *, job_id: UUID, fence: int, progress: Progress)
     if progress.flow is not None:
         write_flow(cx, job_id=job_id, fence=fence, rows=progress.flow)
     write_evaluations(cx, job_id=job_id, fence=fence, evaluations=progress.evaluations)
+    append_events(cx, job_id=job_id, fence=fence, events=progress.lr_events)
 
 
 def _end_reading(cx: Connection, job_id: UUID, fence: int, ending: Mapping[str, Any]) -> UUID:

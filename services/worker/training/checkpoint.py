@@ -49,8 +49,12 @@ def _live(net: nn.Module, optimizer: SteppedOptimizer) -> dict[str, Tensor]:
 def capture(
     net: nn.Module, *, optimizer: SteppedOptimizer, batches: Batches, step: int, extra: dict[str, Any]
 ) -> Snapshot:
-    """Return a copy of all that decides the updates after `step`; training may go on at once."""
-    tensors = {name: t.detach().to("cpu", copy=True) for name, t in _live(net, optimizer).items()}
+    """Return a copy of all that decides the updates after `step`; training may go on at once.
+
+    The weights are those to judge and to publish, which an optimizer may hold apart from those it trains.
+    """
+    with optimizer.averaged():
+        tensors = {name: t.detach().to("cpu", copy=True) for name, t in _live(net, optimizer).items()}
     states = rng_state(optimizer.parameters[0].device)
     tensors |= {f"rng/{name}": state.clone() for name, state in states.items()}
     return Snapshot(step=step, tensors=tensors, batches=batches.state(), extra=extra)
@@ -99,7 +103,8 @@ def restore(snapshot: Snapshot, *, net: nn.Module, optimizer: SteppedOptimizer, 
     Raises `Conflict` and changes nothing when names, shapes or types differ, or when the batches are others.
     """
     came = {name: t for name, t in snapshot.tensors.items() if not name.startswith("rng/")}
-    _copy_into(_live(net, optimizer), came, before=lambda: batches.restore(snapshot.batches))
+    with optimizer.averaged():
+        _copy_into(_live(net, optimizer), came, before=lambda: batches.restore(snapshot.batches))
     states = {name.removeprefix("rng/"): t for name, t in snapshot.tensors.items() if name.startswith("rng/")}
     set_rng_state(states, optimizer.parameters[0].device)
 

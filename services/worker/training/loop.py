@@ -29,6 +29,8 @@ class Point(NamedTuple):
     """Norm of each parameter's gradient before clipping, in the optimizer's order."""
     flow: Tensor | None = None
     """What `diagnostics` measured at the steps that it samples."""
+    effective_lr: Tensor | float | None = None
+    """The rate that the optimizer made of `lr`, where it makes its own."""
 
 
 class BatchLike(Protocol):
@@ -100,4 +102,13 @@ def train(
         norms = clip_and_norm(optimizer.parameters, rules.clip_norm)
         optimizer.step(step)
         flow = sample.after_update() if sample is not None else None
-        yield Point(step, optimizer.lr, loss.detach(), norms.total, optimizer.momentum, norms.each, flow)
+        yield Point(
+            step,
+            optimizer.lr,
+            loss.detach(),
+            norms.total,
+            optimizer.momentum,
+            norms.each,
+            flow,
+            optimizer.effective_lr,
+        )

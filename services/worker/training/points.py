@@ -23,6 +23,7 @@ class PointColumns:
     loss: list[float]
     grad_norm: list[float]
     momentum: list[float | None]
+    effective_lr: list[float | None]
 
     def head(self, count: int) -> PointColumns:
         """Return the first so many points."""
@@ -32,7 +33,7 @@ class PointColumns:
 def columns_of(points: Sequence[Point]) -> PointColumns:
     """Return points as plain numbers, in one transfer."""
     if not points:
-        return PointColumns([], [], [], [], [])
+        return PointColumns([], [], [], [], [], [])
     stacked = torch.stack([tensor.float() for p in points for tensor in (p.loss, p.grad_norm)])
     numbers: list[float] = stacked.tolist()
     return PointColumns(
@@ -41,7 +42,18 @@ def columns_of(points: Sequence[Point]) -> PointColumns:
         loss=numbers[0::2],
         grad_norm=numbers[1::2],
         momentum=[p.momentum for p in points],
+        effective_lr=_effective(points),
     )
+
+
+def _effective(points: Sequence[Point]) -> list[float | None]:
+    """Return the effective rates; one optimizer gives tensors, numbers or nothing for all of its points."""
+    found = [p.effective_lr for p in points]
+    tensors = [one for one in found if isinstance(one, torch.Tensor)]
+    if len(tensors) == len(found):
+        rates: list[float | None] = torch.stack(tensors).tolist()
+        return rates
+    return [None if one is None else float(one) for one in found]
 
 
 def first_broken(columns: PointColumns) -> int | None:

@@ -13,15 +13,14 @@ from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from services.worker.training.stopping import Stopping
 from services.worker.trainings.flow import FlowJournal
+from services.worker.trainings.outcome import papers_of, result_of
 from services.worker.trainings.plan import Course, Plan, finite
 from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
+from services.worker.trainings.steering import Steering
 from shared.db.blobs import NewCheckpoint
-from shared.db.job_writes import Result
-from shared.db.registry import NewVersion, Score
-from shared.scores import higher_is_better
 from shared.specs.budget import kept_steps
-from shared.specs.ids import new_uuid, public_id
+from shared.specs.ids import new_uuid
 from shared.specs.job import JobSpec
 
 
@@ -43,8 +42,10 @@ class Driver:
         )
         self._stopping = first_stopping(spec, main_metric=plan.main_metric)
         self._journal = FlowJournal(self._watch())
+        self._steering = Steering.of(self._optimizer, self._course.schedule)
         self._recorder = Recorder(
             session,
+            steering=self._steering,
             steps_per_epoch=self._course.schedule.steps_per_epoch,
             samples_per_step=spec.batch_size * self._course.samples_per_row,
             step=0,
@@ -70,6 +71,9 @@ class Driver:
     def run(self) -> None:
         """Train, judge, pack and finish. Raises `Preempted`, `Fenced`, `Diverged`, `Unavailable`."""
         self._resume()
+        self._steering.heard(
+            self._session.begin_events(step=self._recorder.step, after_seq=self._steering.last_seq)
+        )
         self._train()
         self._leave_if_asked()
         restore_weights(self._session.best_snapshot(), net=self._course.net)
@@ -77,8 +81,9 @@ class Driver:
         self._plan.settle()
         report = self._plan.judge()
         self._leave_if_asked()
-        package = self._plan.pack(self._papers(report))
-        self._session.finish(self._recorder.taken(), self._result(report, package))
+        papers = self._papers(report)
+        result = result_of(self._session.job, self._plan, papers=papers, package=self._plan.pack(papers))
+        self._session.finish(self._recorder.taken(), result)
 
     def _resume(self) -> None:
         snapshot = self._session.newest_snapshot()
@@ -89,6 +94,7 @@ class Driver:
         self._stopping = Stopping.from_json(snapshot.extra["stopping"])
         self._recorder.step = snapshot.step
         self._recorder.best = snapshot.extra["best"]
+        self._steering.restore(snapshot.extra)
 
     def _begin(self) -> None:
         """Put a fork where its parent's checkpoint was taken; early stopping and the best begin anew."""
@@ -132,10 +138,12 @@ class Driver:
         """
         self._recorder.flush()
         began = time.monotonic()
-        metrics = finite(self._plan.validate())
+        with self._optimizer.averaged():
+            metrics = finite(self._plan.validate())
         self._recorder.away(time.monotonic() - began)
         step = self._recorder.step
         self._recorder.evaluated(metrics)
+        self._steering.observe(metrics, step=step)
         self._stopping = self._stopping.observe(metrics.get(self._stopping.monitor, float("nan")), step=step)
         best = self._stopping.improved_at(step) or self._stopping.best is None
         if best:
@@ -148,7 +156,11 @@ class Driver:
         return ends
 
     def _save(self, *, best: bool) -> None:
-        extra = {"stopping": self._stopping.to_json(), "best": self._recorder.best}
+        extra = {
+            "stopping": self._stopping.to_json(),
+            "best": self._recorder.best,
+            **self._steering.to_json(),
+        }
         snapshot = capture(
             self._course.net,
             optimizer=self._optimizer,
@@ -181,54 +193,13 @@ class Driver:
             raise Preempted
 
     def _papers(self, report: dict[str, Any]) -> Papers:
-        job, spec = self._session.job, self._course.spec
-        return Papers(
+        return papers_of(
+            self._session.job,
+            self._plan,
             report=report,
-            card={
-                "model": spec.model,
-                "task": spec.task.model_dump(mode="json"),
-                "net": spec.net.model_dump(mode="json"),
-                "optimizer": spec.optimizer.model_dump(mode="json"),
-                "schedule": spec.schedule.model_dump(mode="json"),
-                "seed": spec.seed,
-                "steps": self._recorder.step,
-                "best": self._recorder.best,
-                "split": report["protocol"],
-                "verdict": report["sentence"],
-                "metrics": net_metrics(report),
-                "inputs": self._plan.inputs,
-            },
-            origin={
-                "job": public_id("job", job.id),
-                "dataset": spec.dataset,
-                "dataset_version": job.dataset_version,
-                "resolved_schedule": self._course.schedule.model_dump(mode="json"),
-            },
+            steps=self._recorder.step,
+            best=self._recorder.best,
         )
-
-    def _result(self, report: dict[str, Any], package: bytes) -> Result:
-        job, spec = self._session.job, self._course.spec
-        metrics = net_metrics(report)
-        main = str(report["main_metric"])
-        score = Score(
-            metric=main,
-            value=metrics.get(main, 0.0),
-            higher_is_better=higher_is_better(main),
-            split_sha256=str(report["protocol"]["split_hash"]),
-        )
-        version = NewVersion(
-            model=spec.model,
-            task=spec.task.name,
-            job_id=job.id,
-            dataset_id=job.dataset_id,
-            dataset_version=job.dataset_version,
-            score=score,
-            metrics=metrics,
-            card=self._papers(report).card,
-            package_id=new_uuid(),
-            package=package,
-        )
-        return Result(report=report, metrics=metrics, version=version, publish=spec.publish, owner=job.owner)
 
 
 def first_stopping(spec: JobSpec, *, main_metric: str) -> Stopping:
@@ -239,7 +210,3 @@ def first_stopping(spec: JobSpec, *, main_metric: str) -> Stopping:
     return Stopping(monitor=asked.monitor, patience=asked.patience, min_delta=asked.min_delta)
 
 
-def net_metrics(report: dict[str, Any]) -> dict[str, float]:
-    """Return the net's own metrics on the test part."""
-    net = next(candidate for candidate in report["candidates"] if candidate["role"] == "net")
-    return finite({name: found["value"] for name, found in net["metrics"].items()})

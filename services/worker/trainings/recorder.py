@@ -13,6 +13,7 @@ from services.worker.training.points import REMEDY, broken, columns_of, first_br
 from services.worker.training.points import PointColumns as ReadColumns
 from services.worker.trainings.flow import FlowJournal
 from services.worker.trainings.session import Session
+from services.worker.trainings.steering import Steering
 from shared.db.blobs import NewCheckpoint
 from shared.db.curves import NewEvaluation, PointColumns
 from shared.db.job_writes import Progress
@@ -34,6 +35,8 @@ class Recorder:
     best: dict[str, Any] | None = None
     journal: FlowJournal | None = None
     """Reads samples of gradient flow; none leaves them unread."""
+    steering: Steering | None = None
+    """Appends LR events, and hears of those that people asked for."""
     _points: list[Point] = field(default_factory=list)
     _evaluations: list[NewEvaluation] = field(default_factory=list)
     _flushed_at: float = 0.0
@@ -64,7 +67,9 @@ class Recorder:
         """Write everything gathered, with a checkpoint when there is one. Raises `Diverged`, `Fenced`."""
         progress = self.taken(checkpoint)
         began = time.monotonic()
-        self.session.commit(progress)
+        found = self.session.commit(progress)
+        if self.steering is not None:
+            self.steering.heard(found)
         _tell_written(progress, seconds=time.monotonic() - began)
 
     def taken(self, checkpoint: NewCheckpoint | None = None) -> Progress:
@@ -95,9 +100,12 @@ class Recorder:
                 loss=columns.loss,
                 grad_norm=columns.grad_norm,
                 momentum=columns.momentum,
+                effective_lr=columns.effective_lr,
             ),
             flow=self.journal.take(points) if self.journal else None,
             evaluations=evaluations,
+            lr_events=self.steering.take() if self.steering else (),
+            known_seq=self.steering.last_seq if self.steering else 0,
             samples_per_second=self._rate,
             best=self.best,
             checkpoint=checkpoint,

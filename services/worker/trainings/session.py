@@ -16,6 +16,7 @@ from shared.db.engine import Database, open_database
 from shared.db.job_writes import (
     Progress,
     Result,
+    begin_events,
     commit_progress,
     fail,
     finish,
@@ -24,6 +25,7 @@ from shared.db.job_writes import (
     yield_up,
 )
 from shared.db.jobs import JobRow, get_job
+from shared.db.lr_events import LrEvents
 from shared.errors import Conflict, Refused
 from shared.settings import Settings
 from shared.storage import Storage
@@ -68,15 +70,24 @@ class Session:
         """How long a write may be repeated while the database is away."""
         return self.settings.lease_seconds * LEASE_SHARE
 
-    def commit(self, progress: Progress) -> None:
-        """Write points, evaluations and a checkpoint in one fenced transaction."""
-        self.database.retrying(
+    def commit(self, progress: Progress) -> LrEvents | None:
+        """Write points, evaluations and a checkpoint in one fenced transaction; return new LR events."""
+        return self.database.retrying(
             lambda cx: commit_progress(
                 cx,
                 job_id=self.job.id,
                 fence=self.fence,
                 lease_seconds=self.settings.lease_seconds,
                 progress=progress,
+            ),
+            patience_seconds=self.patience_seconds,
+        )
+
+    def begin_events(self, *, step: int, after_seq: int) -> LrEvents:
+        """Settle the LR events of an attempt that goes on at `step` from a checkpoint made at `after_seq`."""
+        return self.database.retrying(
+            lambda cx: begin_events(
+                cx, job_id=self.job.id, fence=self.fence, step=step, after_seq=after_seq
             ),
             patience_seconds=self.patience_seconds,
         )
