@@ -15,6 +15,7 @@ from services.worker.training.stopping import Stopping
 from services.worker.trainings.flow import FlowJournal
 from services.worker.trainings.outcome import papers_of, result_of
 from services.worker.trainings.plan import Course, Plan, finite
+from services.worker.trainings.portrait import with_graph
 from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
 from services.worker.trainings.steering import Steering
@@ -81,7 +82,7 @@ class Driver:
         self._plan.settle()
         report = self._plan.judge()
         self._leave_if_asked()
-        papers = self._papers(report)
+        papers = with_graph(self._papers(report), self._course, name=self._course.spec.net.name)
         result = result_of(self._session.job, self._plan, papers=papers, package=self._plan.pack(papers))
         self._session.finish(self._recorder.taken(), result)
 
@@ -208,5 +209,3 @@ def first_stopping(spec: JobSpec, *, main_metric: str) -> Stopping:
         return Stopping(monitor=main_metric)
     asked = spec.early_stopping
     return Stopping(monitor=asked.monitor, patience=asked.patience, min_delta=asked.min_delta)
-
-

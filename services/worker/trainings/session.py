@@ -86,9 +86,7 @@ class Session:
     def begin_events(self, *, step: int, after_seq: int) -> LrEvents:
         """Settle the LR events of an attempt that goes on at `step` from a checkpoint made at `after_seq`."""
         return self.database.retrying(
-            lambda cx: begin_events(
-                cx, job_id=self.job.id, fence=self.fence, step=step, after_seq=after_seq
-            ),
+            lambda cx: begin_events(cx, job_id=self.job.id, fence=self.fence, step=step, after_seq=after_seq),
             patience_seconds=self.patience_seconds,
         )
 

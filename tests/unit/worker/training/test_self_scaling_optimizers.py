@@ -14,7 +14,7 @@ from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from shared.specs.optimizers import ProdigyParams, ScheduleFreeAdamWParams
 from tests.support.lessons import scheduled
 
-WARM_UP = {
+WARM_UP: dict[str, Any] = {
     "base_lr": 0.05,
     "phases": [
         {"name": "linear", "duration": "7st", "start_factor": 0.1},
@@ -142,7 +142,7 @@ def test_prodigy_rests_until_there_is_a_gradient_and_a_rate():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step(0)
     assert all(torch.equal(a, b) for a, b in zip(net.weights(), before, strict=True))
-    still = prodigy(net, {"phases": [{"name": "linear", "duration": "rest", "start_factor": 0.0}]})
+    still = prodigy(net, {"phases": [{**WARM_UP["phases"][0], "start_factor": 0.0}, WARM_UP["phases"][1]]})
     net.give_gradients(0)
     still.step(0)
     assert all(torch.equal(a, b) for a, b in zip(net.weights(), before, strict=True))
