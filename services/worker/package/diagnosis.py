@@ -65,6 +65,7 @@ def diagnosis_package(
         "outcome.json": as_json(asdict(outcome)),
         "report.json": as_json(papers.report),
         "card.json": as_json(diagnosis_card(papers.card)),
+        **papers.drawn,
     }
     return pack(files, {"format": 1, "kind": "diagnose", "opset": OPSET, "origin": dict(papers.origin)})
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.graphs.netgraph import NetGraph
+
 
 @dataclass(frozen=True, slots=True)
 class Papers:
@@ -15,6 +17,13 @@ class Papers:
     report: Mapping[str, Any]
     card: Mapping[str, Any]
     origin: Mapping[str, Any]
+    graph: NetGraph | None = None
+    """Of the net; a package without it is as good for predictions."""
+
+    @property
+    def drawn(self) -> dict[str, bytes]:
+        """The member of a package that holds the graph."""
+        return {} if self.graph is None else {"graph.json": self.graph.to_json().encode()}
 
 
 def as_json(value: object) -> bytes:

@@ -74,6 +74,7 @@ def recommender_package(
         "goldens.safetensors": save({**arrays, "score": scores_BG}),
         "report.json": as_json(papers.report),
         "card.json": as_json(papers.card),
+        **papers.drawn,
     }
     manifest = {"format": 1, "kind": "recommend", "feedback": feedback, "opset": OPSET}
     return pack(files, {**manifest, "origin": dict(papers.origin)})

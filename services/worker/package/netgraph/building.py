@@ -36,27 +36,27 @@ class _Found:
 
 
 def net_graph(net: nn.Module, *, name: str, example: Example, modules: Mapping[str, str]) -> NetGraph:
-    """Return the graph of a net on the CPU, which is left as it was; `modules` names its attributes' modules.
+    """Return the graph of a net on the CPU in eval mode; `modules` names its attributes' modules.
 
-    Raises what the net raises when it can be neither traced nor watched.
+    The net should be a copy: it is left with gradients. Raises what the net raises when it can be neither
+    traced nor watched.
     """
-    own = copy.deepcopy(net).eval()
-    wiring = wiring_of(own, example)
+    wiring = wiring_of(net, example)
     found = _Found(
         sites=wiring.sites,
-        shapes=shapes_of(lambda inputs: wiring.run(own, inputs), example),
-        statistics=measured(wiring, own, example),
-        flops=flops_of(wiring, own, example),
+        shapes=shapes_of(lambda inputs: wiring.run(net, inputs), example),
+        statistics=measured(wiring, net, example),
+        flops=flops_of(wiring, net, example),
         modules=modules_of(wiring.sites, modules),
     )
-    nodes = tuple(_nodes(own, found))
+    nodes = tuple(_nodes(net, found))
     return NetGraph(
         net=name,
         method=wiring.method,
         row=example.row,
         nodes=nodes,
         edges=tuple(_edges(found)),
-        totals=_totals(own, nodes, found.flops.get("", Flops())),
+        totals=_totals(net, nodes, found.flops.get("", Flops())),
         sample=SampleFacts(rows=len(example.inputs[0]), source=example.source),
     )
 

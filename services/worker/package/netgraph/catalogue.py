@@ -20,6 +20,7 @@ from services.worker.package.netgraph.building import net_graph
 from services.worker.package.netgraph.example import Example, Layout
 from services.worker.package.netgraph.modules import JOINS
 from services.worker.package.netgraph.sites import Tensors
+from services.worker.package.weights import served_form
 from services.worker.training.objective import Objective, objective_of
 from shared.graphs.netgraph import NetGraph
 
@@ -97,7 +98,7 @@ KINDS: dict[type[nn.Module], Kind] = {
 
 
 def graph_of_net(net: nn.Module, *, name: str, rows: Rows | None) -> NetGraph:
-    """Return the graph of a net of the catalogue on the CPU, with the statistics of these rows.
+    """Return the graph of a net of the catalogue as it will be served, with the statistics of these rows.
 
     Fewer than 32 rows, or none, are replaced by made-up ones.
     """
@@ -111,4 +112,4 @@ def graph_of_net(net: nn.Module, *, name: str, rows: Rows | None) -> NetGraph:
     example = Example(
         shown.inputs, kind.layout, loss, source="training" if own else "synthetic", row=kind.row
     )
-    return net_graph(net, name=name, example=example, modules=kind.modules)
+    return net_graph(served_form(net), name=name, example=example, modules=kind.modules)
