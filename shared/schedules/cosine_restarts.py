@@ -35,7 +35,7 @@ class CosineRestarts(ScaledPhase):
     """
 
     about: ClassVar[About] = About(
-        purpose="Fall along a cosine and jump back to a peak, again and again: a net to keep at each cycle end.",
+        purpose="Fall along a cosine and jump back to a peak: a net worth keeping at each cycle end.",
         formula="η_m + ½(η₀·c^i−η_m)(1 + cos(π(t−b_i)/T_i)), T_i = T_0·T_mult^i",
         latex=r"\eta_m+\tfrac12(\eta_0 c^i-\eta_m)\left(1+\cos\frac{\pi(t-b_i)}{T_i}\right),"
         r"\quad T_i=T_0\,T_{mult}^{\,i}",
