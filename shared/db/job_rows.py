@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy import ColumnElement, Text, literal_column
 
-from shared.db.tables import job, sweep
+from shared.db.tables import job
 from shared.lifecycle import JobKind
 
 
@@ -91,11 +91,11 @@ class JobRow:
     finished_at: datetime | None
 
 
-_LABEL = (
-    select(func.jsonb_extract_path_text(sweep.c.spec, "schedules", cast(job.c.sweep_arm, Text), "label"))
-    .where(sweep.c.id == job.c.sweep_id)
-    .correlate(job)
-    .scalar_subquery()
+# Written out, since SQLAlchemy does not correlate a subquery with the table of an INSERT or UPDATE.
+_LABEL: ColumnElement[Any] = literal_column(
+    "(SELECT s.spec #>> ARRAY['schedules', job.sweep_arm::text, 'label'] FROM sweep s"
+    " WHERE s.id = job.sweep_id)",
+    Text,
 )
 JOB_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
     _LABEL.label(field.name) if field.name == "sweep_label" else job.c[field.name] for field in fields(JobRow)
