@@ -22,12 +22,14 @@ from services.api.routes import (
     checkpoints,
     curves,
     datasets,
+    gradients,
     keys,
     lr_schedules,
     models,
     operations,
     pages,
     predictions,
+    sweeps,
     training_jobs,
 )
 from services.api.streams import CurveStreams
@@ -44,6 +46,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     training_jobs.router,
     curves.router,
+    gradients.router,
+    sweeps.router,
     checkpoints.router,
     lr_schedules.router,
     models.router,

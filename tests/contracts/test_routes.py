@@ -17,12 +17,9 @@ from tests.support.gateway import Gateway
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 CANARY = "Jane Doe, born 1970-01-01"
 NOT_BUILT = [
-    ("POST", "/v1/sweeps"),
-    ("GET", "/v1/sweeps/swp_1"),
     ("POST", "/v1/lr_range_tests"),
     ("POST", "/v1/graphs/trace"),
     ("POST", "/v1/training_jobs/job_1/lr_events"),
-    ("GET", "/v1/training_jobs/job_1/gradients"),
     ("GET", "/v1/models/films/versions/1/graph"),
     ("POST", "/v1/models/films/what_if"),
     ("POST", "/v1/models/films/feedback"),
@@ -37,6 +34,7 @@ VALUES = {
     "job_id": f"job_{new_uuid()}",
     "checkpoint_id": f"ckpt_{new_uuid()}",
     "key_id": f"key_{new_uuid()}",
+    "sweep_id": f"swp_{new_uuid()}",
     "name": "nothing",
     "version": "1",
     "alias": "production",
