@@ -17,6 +17,7 @@ from shared.db.curves import read_curve, read_evaluations
 from shared.db.engine import Database
 from shared.db.job_writes import Progress, Result
 from shared.db.jobs import NewJob, get_job, get_report, insert_job
+from shared.db.lr_events import LrEvents
 from shared.db.registry import read_package
 from shared.features.archive import unpack
 from shared.lifecycle import JobKind
@@ -51,9 +52,10 @@ class StopAt:
 class Mortal(Session):
     """Dies at its n-th write, just before or just after its commit."""
 
-    def commit(self, progress: Progress) -> None:
+    def commit(self, progress: Progress) -> LrEvents | None:
         with cast("Death", self.stop).at_a_write():
-            super().commit(progress)
+            events = super().commit(progress)
+        return events
 
     def finish(self, progress: Progress, result: Result) -> None:
         with cast("Death", self.stop).at_a_write():
