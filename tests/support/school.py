@@ -54,8 +54,7 @@ class Mortal(Session):
 
     def commit(self, progress: Progress) -> LrEvents | None:
         with cast("Death", self.stop).at_a_write():
-            events = super().commit(progress)
-        return events
+            return super().commit(progress)
 
     def finish(self, progress: Progress, result: Result) -> None:
         with cast("Death", self.stop).at_a_write():
