@@ -54,7 +54,7 @@ export function axisLook() {
   return { stroke: ink('--muted'), grid: { stroke: ink('--grid'), width: 1 }, ticks: { stroke: ink('--grid'), width: 1, size: 4 }, font: '11px system-ui, sans-serif' };
 }
 
-/** Draw vertical lines at `marks`: plain numbers, or `{at, tone, sign}` with a sign on top of a line in its own ink. */
+/** Draw vertical lines at `marks`: plain numbers, or `{at, tone, sign, row?}` with a sign near the top, `row` lines down. */
 export function drawMarks(plot, marks) {
   const { ctx } = plot;
   ctx.save();
@@ -66,7 +66,7 @@ export function drawMarks(plot, marks) {
   ctx.restore();
 }
 
-function drawMark({ ctx, bbox, valToPos }, { at, tone, sign }, short) {
+function drawMark({ ctx, bbox, valToPos }, { at, tone, sign, row = 0 }, short) {
   const x = Math.round(valToPos(at, 'x', true)) + 0.5;
   if (!(x >= bbox.left && x <= bbox.left + bbox.width)) return;
   const foot = bbox.top + bbox.height;
@@ -76,7 +76,7 @@ function drawMark({ ctx, bbox, valToPos }, { at, tone, sign }, short) {
   ctx.moveTo(x, short && !sign ? foot - 6 * devicePixelRatio : bbox.top);
   ctx.lineTo(x, foot);
   ctx.stroke();
-  if (sign) drawSign(ctx, { x, y: bbox.top + 12 * devicePixelRatio, sign, tone, edge: bbox.left + bbox.width });
+  if (sign) drawSign(ctx, { x, y: bbox.top + (12 + 16 * row) * devicePixelRatio, sign, tone, edge: bbox.left + bbox.width });
 }
 
 function drawSign(ctx, { x, y, sign, tone, edge }) {

@@ -1,6 +1,6 @@
 // A job's curve as columns that grow: what came with the first answer, then what the stream brings.
 
-const COLUMNS = ['steps', 'lr', 'loss', 'grad_norm', 'planned_lr'];
+const COLUMNS = ['steps', 'lr', 'loss', 'grad_norm', 'planned_lr', 'effective_lr'];
 const MOST_POINTS = 6_000;
 const KEPT_BUCKETS = 800;
 
@@ -10,6 +10,9 @@ export class Curve {
   loss = [];
   grad_norm = [];
   planned_lr = [];
+  effective_lr = [];
+  lr_events = [];
+  drift = null;
   evaluations = [];
   plan = { steps: [], lr: [] };
 
@@ -17,6 +20,8 @@ export class Curve {
   load(answer) {
     for (const name of COLUMNS) this[name] = [...(answer[name] ?? answer.steps.map(() => null))];
     this.plan = answer.plan ?? this.plan;
+    this.lr_events = answer.lr_events ?? [];
+    this.drift = answer.lr_drift ?? null;
     this.evaluations = [];
     for (const evaluation of answer.evaluations ?? []) this.addEvaluation(evaluation);
   }

@@ -1,29 +1,37 @@
-// A job's charts: learning rate against its plan, loss, and the evaluations.
+// A job's charts: learning rate against its plan, loss, and the evaluations; a fork's begin with its parent's.
 
 import { Chart, Together, toggle } from './chart.js';
+import { aligned, anyNumber, setLines } from './chart_columns.js';
 import { smooth } from './curve.js';
 import { h, put } from './dom.js';
 import { metricName, metricOrder } from './format.js';
 import { plainMetrics } from './job_parts.js';
 
 const SMOOTHING = 200;  // half-lives of the smoothed loss in the drawn part of the run
+const PARENT = { name: 'parent', tone: 'c3', dash: [2, 3], width: 2 };
+const PLANNED = { name: 'planned', tone: 'plan', dash: true };
+const ACTUAL = { name: 'actual', tone: 'lr', width: 2, newest: true };
+const EFFECTIVE = { name: 'effective', tone: 'c2', dash: [10, 3, 2, 3] };
+const LOSSES = [{ name: 'each step', tone: 'raw', width: 1, newest: true }, { name: 'smoothed', tone: 'loss', width: 2 }];
+const METRIC = { name: 'metric', tone: 'metric', width: 1.5, points: true, newest: true };
 
 export class JobCharts {
   #together = new Together();
   #metric = null;
+  #parent = null;
 
   constructor(curve, { signal }) {
     this.curve = curve;
-    this.lr = new Chart('Learning rate', [{ name: 'planned', tone: 'plan', dash: true }, { name: 'actual', tone: 'lr', width: 2, newest: true }], this.#together, { signal });
-    this.loss = new Chart('Training loss', [{ name: 'each step', tone: 'raw', width: 1, newest: true }, { name: 'smoothed', tone: 'loss', width: 2 }], this.#together, { signal });
-    this.metrics = new Chart('Validation', [{ name: 'metric', tone: 'metric', width: 1.5, points: true, newest: true }], this.#together, { signal });
+    this.lr = new Chart('Learning rate', [PLANNED, ACTUAL], this.#together, { signal });
+    this.loss = new Chart('Training loss', LOSSES, this.#together, { signal });
+    this.metrics = new Chart('Validation', [METRIC], this.#together, { signal });
     this.picker = h('select', { 'aria-label': 'Validation metric', onchange: () => { this.#metric = this.picker.value; this.draw(); } });
     this.metrics.tools.append(this.picker);
     this.lr.tools.append(toggle('log', (on) => this.lr.setLog(on)));
     this.loss.tools.append(toggle('log', (on) => this.loss.setLog(on)));
     this.metrics.element.hidden = true;
     this.element = h('div', { class: 'charts' }, this.lr.element, this.loss.element, this.metrics.element,
-      h('p', { class: 'quiet hint' }, 'Drag to zoom, double-click or Esc to see everything; arrow keys move along a focused curve. Vertical lines mark evaluations.'));
+      h('p', { class: 'quiet hint' }, 'Drag to zoom, double-click or Esc to see everything; arrow keys move along a focused curve. Vertical lines mark evaluations; dashed ones with a number are changes of the rate, told beside the curve.'));
   }
 
   /** Set how many steps the job will have. */
@@ -31,37 +39,50 @@ export class JobCharts {
     this.#together.total = steps || null;
   }
 
+  /** Draw the parent's curve up to the step from which this job went on. */
+  setParent(curve, step) {
+    const until = curve.steps.filter((own) => own < step).length;
+    this.#parent = { step, steps: curve.steps.slice(0, until), lr: curve.lr.slice(0, until), loss: curve.loss.slice(0, until), evaluations: curve.evaluations.filter((row) => row.step <= step) };
+    this.draw();
+  }
+
   /** Draw everything from the curve. */
   draw() {
     const marks = this.curve.evaluations.map((evaluation) => evaluation.step);
-    this.lr.draw(this.#lrColumns(), marks);
-    this.loss.draw(this.#lossColumns(), marks);
-    this.#drawMetric();
+    const events = this.curve.lr_events.map((event, at) => ({ at: event.step, tone: 'event', sign: String(at + 1) }));
+    const begun = this.#parent ? [{ at: this.#parent.step, tone: 'c3', sign: 'fork' }] : [];
+    this.#drawRates([...marks, ...begun, ...events]);
+    this.#drawLosses([...marks, ...begun]);
+    this.#drawMetric(begun);
   }
 
   /** The plan of the whole run, exact at every step that the server has told it for, and the actual rate on top. */
-  #lrColumns() {
-    const { steps, lr, planned_lr: exact, plan } = this.curve;
+  #drawRates(marks) {
+    const { steps, lr, planned_lr: exact, effective_lr: effective, plan } = this.curve;
     const told = exact.map((value) => value ?? undefined);
-    if (!steps.length) return [plan.steps, plan.lr, plan.steps.map(() => undefined)];
-    if (!plan.steps.length) return [steps, told, lr];
-    const [xs, actual, exactly, planned] = globalThis.uPlot.join([[steps, lr, told], [plan.steps, plan.lr]]);
-    return [xs, exactly.map((value, at) => value ?? planned[at]), actual];
+    const before = this.#parent ?? { steps: [], lr: [] };
+    const [xs, actual, exactly, other, planned, parent] = aligned([[steps, lr, told, effective], [plan.steps, plan.lr], [before.steps, before.lr]]);
+    const lines = [[PLANNED, exactly.map((value, at) => value ?? planned[at])], [ACTUAL, actual], anyNumber(effective) ? [EFFECTIVE, other] : null, this.#parent ? [PARENT, parent] : null].filter(Boolean);
+    drawLines(this.lr, xs, lines, marks);
   }
 
-  #lossColumns() {
+  #drawLosses(marks) {
     const { steps, loss } = this.curve;
-    const span = (steps[steps.length - 1] ?? 0) - (steps[0] ?? 0);
-    return [steps, loss, smooth(steps, loss, Math.max(1, span / SMOOTHING))];
+    const before = this.#parent ?? { steps: [], loss: [] };
+    const [xs, raw, smoothed, parent] = aligned([[steps, loss, smoothedOf(steps, loss)], [before.steps, smoothedOf(before.steps, before.loss)]]);
+    drawLines(this.loss, xs, [[LOSSES[0], raw], [LOSSES[1], smoothed], this.#parent ? [PARENT, parent] : null].filter(Boolean), marks);
   }
 
-  #drawMetric() {
-    const names = metricOrder([...new Set(this.curve.evaluations.flatMap((evaluation) => Object.keys(plainMetrics(evaluation))))]);
+  #drawMetric(marks) {
+    const rows = this.curve.evaluations;
+    const before = this.#parent?.evaluations ?? [];
+    const names = metricOrder([...new Set([...rows, ...before].flatMap((evaluation) => Object.keys(plainMetrics(evaluation))))]);
     this.metrics.element.hidden = names.length === 0;
     if (!names.length) return;
     this.#offer(names);
-    const rows = this.curve.evaluations;
-    this.metrics.draw([rows.map((row) => row.step), rows.map((row) => plainMetrics(row)[this.#metric] ?? null)]);
+    const column = (list) => [list.map((row) => row.step), list.map((row) => plainMetrics(row)[this.#metric] ?? null)];
+    const [xs, own, parent] = aligned([column(rows), column(before)]);
+    drawLines(this.metrics, xs, [[METRIC, own], before.length ? [{ ...PARENT, points: true }, parent] : null].filter(Boolean), marks);
   }
 
   #offer(names) {
@@ -70,4 +91,14 @@ export class JobCharts {
     put(this.picker, names.map((name) => h('option', { value: name }, metricName(name))));
     this.picker.value = this.#metric;
   }
+}
+
+function drawLines(chart, xs, lines, marks) {
+  setLines(chart, lines.map(([series]) => series));
+  chart.draw([xs, ...lines.map(([, column]) => column)], marks);
+}
+
+function smoothedOf(steps, loss) {
+  const span = (steps.at(-1) ?? 0) - (steps[0] ?? 0);
+  return smooth(steps, loss, Math.max(1, span / SMOOTHING));
 }

@@ -10,11 +10,19 @@ import { showJobs } from './jobs.js';
 import { showModel } from './model.js';
 import { showModels } from './models.js';
 import { showPlayground } from './playground/page.js';
+import { showNewSweep } from './sweeps/create.js';
+import { showSweeps } from './sweeps/list.js';
+import { showSweep } from './sweeps/sweep.js';
+import { showNewRange } from './ranges/create.js';
+import { showRanges } from './ranges/list.js';
+import { showRange } from './ranges/test.js';
 import { parseRoute } from './route.js';
 
 const SECTIONS = {
   jobs: { title: 'Jobs', list: showJobs, one: showJob },
   schedules: { title: 'Schedules', list: showPlayground, one: showPlayground },
+  sweeps: { title: 'Sweeps', list: showSweeps, one: (root, asked) => (asked.name === 'new' ? showNewSweep : showSweep)(root, asked) },
+  ranges: { title: 'LR range tests', list: showRanges, one: (root, asked) => (asked.name === 'new' ? showNewRange : showRange)(root, asked) },
   models: { title: 'Models', list: showModels, one: showModel },
   datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
 };

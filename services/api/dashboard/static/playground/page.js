@@ -2,6 +2,7 @@
 
 import { get } from '../api.js';
 import { announce, h, put } from '../dom.js';
+import { keepDraft } from '../draft.js';
 import { Trouble } from '../notices.js';
 import { packed, unpacked } from '../route.js';
 import { CataloguePanel } from './catalogue.js';
@@ -70,6 +71,7 @@ class Playground {
   /** Keep the whole state in the address, so that reloading and sharing bring it back. */
   #remember() {
     const state = { run: this.run.value, draft: this.#draft, others: this.comparison.entries };
+    keepDraft(this.#draft);
     history.replaceState(null, '', `#/schedules?state=${packed(state)}`);
   }
 

@@ -1,6 +1,7 @@
 // The curves of the playground: rates, momentum where a phase cycles it, breakpoints, and the figures as a table.
 
 import { Chart, Together, toggle } from '../chart.js';
+import { aligned, setLines } from '../chart_columns.js';
 import { styleOf, swatch } from '../chart_look.js';
 import { h, put } from '../dom.js';
 import { integer, number } from '../format.js';
@@ -9,8 +10,6 @@ const SHOWN_BREAKPOINTS = 40;
 
 export class Picture {
   #together = new Together();
-  #names = '';
-  #momenta = '';
   #figures = h('div', { class: 'scroll' });
   #points = h('details', { class: 'breakpoints' });
   #note = h('p', { class: 'wrong', role: 'status', hidden: true }, 'The schedule as it stands is refused; the curve is the last one that was not.');
@@ -44,10 +43,10 @@ export class Picture {
     if (!lines.length) return;
     this.#together.total = total;
     const marks = this.marked ? (lines[0].curve.breakpoints ?? []).map((point) => point.step) : [];
-    this.#names = lay(this.rate, lines, this.#names, ({ curve }) => curve.lr, marks);
+    lay(this.rate, lines, ({ curve }) => curve.lr, marks);
     const moving = lines.filter(({ curve }) => curve.momentum?.some(Number.isFinite));
     this.momentum.element.hidden = moving.length === 0;
-    if (moving.length) this.#momenta = lay(this.momentum, moving, this.#momenta, ({ curve }) => curve.momentum, marks);
+    if (moving.length) lay(this.momentum, moving, ({ curve }) => curve.momentum, marks);
     put(this.#figures, figures(lines));
     this.#list(lines[0].curve);
   }
@@ -62,14 +61,9 @@ export class Picture {
   }
 }
 
-/** Draw lines into a chart; its series change only with names and looks, so that the cursor stays. */
-function lay(chart, lines, before, column, marks) {
-  const series = lines.map(({ curve, look, edited }) => ({ name: curve.label, ...look, width: edited ? 2.2 : 1.5, newest: edited }));
-  const names = JSON.stringify(series);
-  if (names !== before) chart.setSeries(series);
-  const tables = lines.map((line) => [line.curve.steps, column(line)]);
-  chart.draw(tables.length > 1 ? globalThis.uPlot.join(tables) : tables[0], marks);
-  return names;
+function lay(chart, lines, column, marks) {
+  setLines(chart, lines.map(({ curve, look, edited }) => ({ name: curve.label, ...look, width: edited ? 2.2 : 1.5, newest: edited })));
+  chart.draw(aligned(lines.map((line) => [line.curve.steps, column(line)])), marks);
 }
 
 const FIGURES = ['first', 'max', 'mean', 'min', 'final'];

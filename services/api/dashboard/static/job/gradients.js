@@ -1,0 +1,72 @@
+// Gradient flow: norms and update ratios layer by layer over the steps, and what looks wrong with them.
+
+import { get } from '../api.js';
+import { Chart, Together, toggle } from '../chart.js';
+import { anyNumber, setLines } from '../chart_columns.js';
+import { styleOf } from '../chart_look.js';
+import { h, put } from '../dom.js';
+import { integer, number } from '../format.js';
+import { errorBox } from '../notices.js';
+
+const SIGNS = { vanishing: '↓', exploding: '↑', dead: '∅', non_finite: '✕', nonfinite: '✕' };
+const CHARTS = [['gradient_norms', 'Gradient norm per layer', true], ['update_ratios', 'Update over weight per layer', true], ['zero_fractions', 'Share of silent units per layer', false]];
+
+export class Gradients {
+  #together = new Together();
+  #findings = h('ul', { class: 'gradient-findings' });
+  #note = h('p', { class: 'quiet' });
+  #charts = [];
+
+  constructor(base, { signal }) {
+    this.base = base;
+    this.#charts = CHARTS.map(([name, title, log]) => ({ name, chart: chartOf(title, log, this.#together, signal) }));
+    for (const { chart } of this.#charts) chart.element.hidden = true;
+    this.element = h('section', { class: 'card gradients', 'aria-label': 'Gradient flow', hidden: true }, h('h2', {}, 'Gradient flow'), this.#findings, this.#note, this.#charts.map(({ chart }) => chart.element));
+  }
+
+  /** Ask for the samples and draw them. */
+  async load(signal) {
+    let answer;
+    try {
+      answer = await get(`${this.base}/gradients`, { signal });
+    } catch (error) {
+      // Jobs that record none, and gateways that know none, have no such resource: then there is nothing to show.
+      if (error.status !== 404) { this.element.hidden = false; put(this.#findings, h('li', {}, errorBox(error))); }
+      return;
+    }
+    this.element.hidden = answer.steps.length === 0;
+    if (answer.steps.length) this.#draw(answer);
+  }
+
+  #draw({ layers, steps, findings, ...columns }) {
+    const order = layers.map((layer, at) => ({ ...layer, at })).sort((a, b) => a.order - b.order);
+    put(this.#findings, findings.length ? findings.map(findingItem) : h('li', { class: 'fine' }, h('span', { class: 'sign', 'aria-hidden': 'true' }, '✓'), h('p', {}, 'Nothing vanishing, exploding, dead or non-finite was found.')));
+    put(this.#note, `${integer(layers.length)} layers, ${integer(steps.length)} samples, before clipping. Layers nearer the input come first.`);
+    this.#together.total = steps.at(-1);
+    const marks = findings.filter((one) => Number.isFinite(one.first_step)).map((one) => ({ at: one.first_step, tone: 'event', sign: SIGNS[one.kind] ?? '!' }));
+    for (const { name, chart } of this.#charts) drawLayers(chart, order, { steps, rows: columns[name] ?? [], marks });
+  }
+}
+
+function chartOf(title, log, together, signal) {
+  const chart = new Chart(title, [], together, { signal });
+  if (log) chart.setLog(true);
+  chart.tools.append(toggle('log', (on) => chart.setLog(on), { checked: log }));
+  return chart;
+}
+
+function drawLayers(chart, order, { steps, rows, marks }) {
+  const lines = order.map((layer, place) => ({ layer, place, column: rows.map((row) => row?.[layer.at] ?? null) })).filter(({ column }) => anyNumber(column));
+  chart.element.hidden = lines.length === 0;
+  if (!lines.length) return;
+  setLines(chart, lines.map(({ layer, place }) => ({ name: layer.name, ...styleOf(place), newest: place === 0 })));
+  chart.draw([steps, ...lines.map(({ column }) => column)], marks);
+}
+
+function findingItem(finding) {
+  const span = finding.last_step === finding.first_step ? `step ${integer(finding.first_step)}` : `steps ${integer(finding.first_step)} to ${integer(finding.last_step)}`;
+  return h('li', { 'data-kind': finding.kind }, h('span', { class: 'sign', 'aria-hidden': 'true' }, SIGNS[finding.kind] ?? '!'), h('div', {},
+    h('p', {}, h('strong', {}, finding.kind.replaceAll('_', '-')), finding.layer ? [' in ', h('code', {}, finding.layer)] : null, h('span', { class: 'quiet' }, ` · ${span} · ${number(finding.value)} against ${number(finding.threshold)}`)),
+    h('p', {}, finding.say),
+    finding.try?.length ? h('div', { class: 'try' }, h('span', { class: 'quiet' }, 'What to try'), h('ul', { class: 'plain-list' }, finding.try.map((text) => h('li', {}, text)))) : null));
+}

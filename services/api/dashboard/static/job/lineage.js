@@ -1,0 +1,45 @@
+// Where a job comes from and what came of it: its parent, its forks, its sweep; and what can be tried next.
+
+import { get } from '../api.js';
+import { h, put } from '../dom.js';
+import { integer, scheduleName, shortId } from '../format.js';
+import { packed } from '../route.js';
+
+const MOST = 100;
+
+export class Lineage {
+  #origin = h('p', { class: 'line', hidden: true });
+  #children = h('p', { class: 'line', hidden: true });
+  #next = h('p', { class: 'actions next-steps' });
+  element = h('div', { class: 'stack lineage' }, this.#origin, this.#children, this.#next);
+
+  constructor(id, { onFork }) {
+    this.id = id;
+    this.fork = h('button', { type: 'button', class: 'small', onclick: onFork }, 'Fork from a checkpoint');
+  }
+
+  /** Show the parent, the sweep and the ways on of `job`. */
+  show(job) {
+    const parts = [job.parent ? ['Fork of ', link(job.parent), ` from step ${integer(job.start_step)}`] : null,
+      job.sweep ? ['Training of the sweep ', h('a', { href: `#/sweeps/${encodeURIComponent(job.sweep)}` }, shortId(job.sweep)), job.arm ? `, schedule ${job.arm}` : ''] : null].filter(Boolean);
+    this.#origin.hidden = parts.length === 0;
+    put(this.#origin, parts.map((part, at) => [at ? ' · ' : '', part]));
+    if (this.#next.firstChild || !job.spec?.schedule) return;
+    const run = { total_steps: job.total_steps, steps_per_epoch: job.steps_per_epoch };
+    put(this.#next, this.fork, h('a', { class: 'button small', href: `#/schedules?state=${packed({ run, draft: { label: scheduleName(job.spec.schedule), schedule: job.spec.schedule }, others: [] })}` }, 'Schedule in the playground'),
+      h('a', { class: 'button small', href: `#/sweeps/new?job=${encodeURIComponent(this.id)}` }, 'Compare schedules'),
+      h('a', { class: 'button small', href: `#/ranges/new?job=${encodeURIComponent(this.id)}` }, 'Find its learning rate'));
+  }
+
+  /** Look for forks among the newest jobs. */
+  async loadChildren(signal) {
+    const { data } = await get(`/v1/training_jobs?limit=${MOST}`, { signal });
+    const forks = data.filter((job) => job.parent === this.id);
+    this.#children.hidden = forks.length === 0;
+    put(this.#children, `${forks.length === 1 ? 'Fork' : 'Forks'}: `, forks.map((job, at) => [at ? ', ' : '', link(job.id), ` from step ${integer(job.start_step)} (${scheduleName(job.spec?.schedule)}, ${job.status})`]));
+  }
+}
+
+function link(id) {
+  return h('a', { href: `#/jobs/${encodeURIComponent(id)}`, title: id }, shortId(id));
+}

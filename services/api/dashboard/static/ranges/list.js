@@ -1,0 +1,44 @@
+// Learning-rate range tests, newest first.
+
+import { get } from '../api.js';
+import { h, put } from '../dom.js';
+import { ago, clock, integer, number, shortId } from '../format.js';
+import { LIVE, pill } from '../job_parts.js';
+import { Trouble, emptyBox } from '../notices.js';
+import { poll } from '../poll.js';
+import { roleName } from './roles.js';
+
+const LIVE_MS = 1_500;
+const STILL_MS = 8_000;
+const COLUMNS = ['Status', 'Test', 'Model', 'Net', 'Updates', 'Suggestions', 'Created'];
+
+/** Show the list in `root` until `signal` aborts. */
+export function showRanges(root, { signal }) {
+  const trouble = new Trouble();
+  const list = h('div');
+  let live = false;
+  put(root, h('div', { class: 'head' }, h('h1', {}, 'LR range tests'), h('a', { class: 'button push', href: '#/ranges/new' }, 'New range test')), trouble.element, list);
+  const load = async () => {
+    const { data } = await get('/v1/lr_range_tests?limit=50', { signal });
+    trouble.asked(null);
+    live = data.some((test) => LIVE.has(test.status));
+    put(list, data.length ? table(data) : none());
+  };
+  poll(load, { pause: () => (live ? LIVE_MS : STILL_MS), onError: trouble.asked, signal });
+}
+
+function table(tests) {
+  const rows = tests.map((test) => {
+    const job = test.spec?.job ?? test.job ?? {};
+    const found = (test.suggestions ?? []).map((one) => `${roleName(one.role)} ${number(one.lr, 2)}`).join(', ');
+    const cells = [pill(test.status).element, h('a', { href: `#/ranges/${encodeURIComponent(test.id)}`, title: test.id }, shortId(test.id)), test.model ?? job.model ?? '–', job.net?.name ?? '–', integer(test.step ?? test.steps?.length), found || '–',
+      h('time', { datetime: test.created_at, title: clock(test.created_at) }, ago(test.created_at))];
+    return h('tr', { 'data-range': test.id }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] }, cell)));
+  });
+  return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
+}
+
+function none() {
+  return emptyBox('No range tests yet', h('p', {}, 'A range test trains a fresh copy of a net for a hundred updates or so while the rate climbs from very low to far too high, and reads the useful rates off the loss. It takes seconds; no model is touched.'),
+    h('p', {}, h('a', { href: '#/ranges/new' }, 'Find a learning rate')));
+}
