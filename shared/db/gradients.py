@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables import gradient_layout, gradient_sample
 from shared.gradients import Layer, Sample
 
+PAGE_SAMPLES = 2_000
 REAL_MAX, REAL_TINY = 3.4028234e38, 1.1754944e-38
 """The database refuses to round a number beyond these to 4 bytes; it becomes infinite, or zero."""
 
@@ -61,12 +62,16 @@ def count_samples(cx: Connection, *, job_id: UUID) -> int:
     return int(cx.execute(wanted).scalar_one())
 
 
-def read_samples(cx: Connection, *, job_id: UUID, after: int = -1, limit: int | None = None) -> list[Sample]:
-    """Return at most `limit` samples of steps above `after`, in order of steps."""
+def read_samples(cx: Connection, *, job_id: UUID, stride: int = 1) -> Iterator[Sample]:
+    """Yield every `stride`-th sample of a job in order of steps, a page in memory at a time."""
     c = gradient_sample.c
     columns = (c.step, c.total_norm, c.gradient_norms, c.weight_norms, c.update_ratios, c.zero_fractions)
-    wanted = select(*columns).where(c.job_id == job_id, c.step > after).order_by(c.step).limit(limit)
-    return [Sample(*row) for row in cx.execute(wanted)]
+    place = func.row_number().over(order_by=c.step).label("place")
+    numbered = select(*columns, place).where(c.job_id == job_id).subquery()
+    shown = [numbered.c[column.name] for column in columns]
+    wanted = select(*shown).where(numbered.c.place % stride == 0).order_by(numbered.c.step)
+    for row in cx.execute(wanted, execution_options={"yield_per": PAGE_SAMPLES}):
+        yield Sample(*row)
 
 
 def _values(sample: Sample) -> dict[str, Any]:

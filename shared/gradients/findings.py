@@ -21,9 +21,12 @@ class Detector:
 
     def observe(self, sample: Sample) -> tuple[FlowFinding, ...]:
         """Take the next sample; return the findings that it completes for the first time."""
-        new = []
-        for seen in look(self._layers, sample, median=self._median.value):
-            track = self._tracks.setdefault((seen.kind, seen.key), Track(NEEDED.get(seen.kind, 1)))
+        new, broken = [], {seen.key: seen for seen in look(self._layers, sample, median=self._median.value)}
+        for key, track in self._tracks.items():
+            if key not in broken:
+                track.rest()
+        for key, seen in broken.items():
+            track = self._tracks.setdefault(key, Track(NEEDED.get(seen.kind, 1)))
             if track.take(seen, sample.step) and track.worst is not None:
                 new.append(self._finding(track.worst, track))
         self._median.add(sample.total_norm)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.gradients.kinds import FindingKind
@@ -24,25 +25,28 @@ DEAD_SHARE = 0.9
 
 
 class Seen(NamedTuple):
-    """What one sample says of one rule: whether it is broken, in which layer, by what number."""
+    """A rule that a sample breaks: in which layer, by what number, against which threshold."""
 
     kind: FindingKind
-    key: str
-    broken: bool
     layer: str
     value: float
     threshold: float | None
 
+    @property
+    def key(self) -> tuple[FindingKind, str]:
+        """What is one finding when seen again: dead layers apart, and the rest by kind alone."""
+        return self.kind, self.layer if self.kind is FindingKind.DEAD else ""
 
-def look(layers: Sequence[Layer], sample: Sample, *, median: float | None) -> Iterator[Seen]:
-    """Yield what a sample says of every rule that its net can break; `median` is of the norms before it."""
+
+def look(layers: tuple[Layer, ...], sample: Sample, *, median: float | None) -> Iterator[Seen]:
+    """Yield every rule that a sample breaks; `median` is of the total norms before it."""
     yield from _vanishing(layers, sample)
-    yield _exploding(layers, sample, median)
+    yield from _exploding(layers, sample, median)
     yield from _dead(layers, sample)
-    yield _non_finite(layers, sample)
+    yield from _non_finite(layers, sample)
 
 
-def applicable(layers: Sequence[Layer]) -> dict[FindingKind, str | None]:
+def applicable(layers: tuple[Layer, ...]) -> dict[FindingKind, str | None]:
     """Return for every kind why it cannot be told of a net, none where it can."""
     first, last = outermost(layers)
     no_ratio = None if first and last else "the net has no two weight matrices one behind the other"
@@ -66,11 +70,14 @@ def began_non_finite(layers: Sequence[Layer], norms: Sequence[float]) -> str | N
 
     The backward pass meets the last layer first, so it is the latest of those in the forward order.
     """
+    if all(map(math.isfinite, norms)):
+        return None
     broken = [i for i, norm in enumerate(norms) if not math.isfinite(norm)]
-    return layers[max(broken, key=lambda i: layers[i].order)].name if broken else None
+    return layers[max(broken, key=lambda i: layers[i].order)].name
 
 
-def outermost(layers: Sequence[Layer]) -> tuple[list[int], list[int]]:
+@lru_cache(maxsize=64)
+def outermost(layers: tuple[Layer, ...]) -> tuple[list[int], list[int]]:
     """Return where the outermost weight matrices of the forward pass stand; no places for a single one."""
     orders = [layer.order for layer in layers if layer.kind == "matrix"]
     if not orders or min(orders) == max(orders):
@@ -82,31 +89,31 @@ def outermost(layers: Sequence[Layer]) -> tuple[list[int], list[int]]:
     return at[min(orders)], at[max(orders)]
 
 
-def _vanishing(layers: Sequence[Layer], sample: Sample) -> Iterator[Seen]:
+def _vanishing(layers: tuple[Layer, ...], sample: Sample) -> Iterator[Seen]:
     first, last = outermost(layers)
     if not first:
         return
     top, bottom = (joint(sample.gradient_norms[i] for i in part) for part in (last, first))
-    ratio = bottom / top if top > 0 and math.isfinite(top) else math.nan
-    name = layers[first[0]].name
-    yield Seen(FindingKind.VANISHING, name, ratio < VANISHED_RATIO, name, ratio, VANISHED_RATIO)
+    if 0 < top < math.inf and bottom / top < VANISHED_RATIO:
+        yield Seen(FindingKind.VANISHING, layers[first[0]].name, bottom / top, VANISHED_RATIO)
 
 
-def _exploding(layers: Sequence[Layer], sample: Sample, median: float | None) -> Seen:
+def _exploding(layers: tuple[Layer, ...], sample: Sample, median: float | None) -> Iterator[Seen]:
     bound = EXPLODED_NORM if not median else min(EXPLODED_NORM, EXPLODED_FACTOR * median)
-    norm = sample.total_norm
-    broken = math.isfinite(norm) and norm > bound
-    return Seen(FindingKind.EXPLODING, "", broken, largest(layers, sample.gradient_norms), norm, bound)
+    if bound < sample.total_norm < math.inf:
+        layer = largest(layers, sample.gradient_norms)
+        yield Seen(FindingKind.EXPLODING, layer, sample.total_norm, bound)
 
 
-def _dead(layers: Sequence[Layer], sample: Sample) -> Iterator[Seen]:
-    for layer, share in zip(layers, sample.zero_fractions, strict=True):
-        if share is not None:
-            yield Seen(FindingKind.DEAD, layer.name, share > DEAD_SHARE, layer.name, share, DEAD_SHARE)
+def _dead(layers: tuple[Layer, ...], sample: Sample) -> Iterator[Seen]:
+    for at, share in enumerate(sample.zero_fractions):
+        if share is not None and share > DEAD_SHARE:
+            yield Seen(FindingKind.DEAD, layers[at].name, share, DEAD_SHARE)
 
 
-def _non_finite(layers: Sequence[Layer], sample: Sample) -> Seen:
+def _non_finite(layers: tuple[Layer, ...], sample: Sample) -> Iterator[Seen]:
     layer = began_non_finite(layers, sample.gradient_norms)
-    broken = layer is not None or not math.isfinite(sample.total_norm)
-    name = layer or largest(layers, sample.gradient_norms)
-    return Seen(FindingKind.NON_FINITE, "", broken, name, math.nan, None)
+    if layer is None and not math.isfinite(sample.total_norm):
+        layer = largest(layers, sample.gradient_norms)
+    if layer is not None:
+        yield Seen(FindingKind.NON_FINITE, layer, math.nan, None)

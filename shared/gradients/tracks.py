@@ -30,16 +30,17 @@ class Track:
     _pending: list[Seen] = field(default_factory=list)
 
     def take(self, seen: Seen, step: int) -> bool:
-        """Count one sample; tell whether it makes a finding that there was not before."""
-        if not seen.broken:
-            self._run, self._pending = 0, []
-            return False
+        """Count a sample that breaks the rule; tell whether it makes a finding that there was not before."""
         self._began = self._began if self._run else step
         self._run += 1
         self._pending.append(seen)
         if self._run < self.needed:
             return False
         return self._count(step)
+
+    def rest(self) -> None:
+        """Take note of a sample that keeps the rule."""
+        self._run, self._pending = 0, []
 
     def _count(self, step: int) -> bool:
         new = self.worst is None

@@ -12,6 +12,12 @@ from services.api.schemas.datasets import (
     ReadingErrorAnswer,
     SampleAnswer,
 )
+from services.api.schemas.gradients import (
+    FlowFindingAnswer,
+    GradientsAnswer,
+    LayerAnswer,
+    RuleAnswer,
+)
 from services.api.schemas.jobs import (
     CheckpointAnswer,
     CurveAnswer,
@@ -54,11 +60,14 @@ __all__ = [
     "EvaluationAnswer",
     "EventAnswer",
     "FileAnswer",
+    "FlowFindingAnswer",
+    "GradientsAnswer",
     "JobAnswer",
     "JobState",
     "JobSummary",
     "KeyAnswer",
     "KeyRequest",
+    "LayerAnswer",
     "Listing",
     "LiveAnswer",
     "ModelAnswer",
@@ -67,6 +76,7 @@ __all__ = [
     "PlanAnswer",
     "ReadingErrorAnswer",
     "ReadyAnswer",
+    "RuleAnswer",
     "SampleAnswer",
     "ScheduleEntry",
     "VersionAnswer",

@@ -1,0 +1,138 @@
+"""A job's gradient flow for reading: samples thinned, findings made from all of them, and both drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+
+from services.api.drawing import Chart, Mark, Panel, Series
+from services.api.schemas import FlowFindingAnswer, GradientsAnswer, LayerAnswer, RuleAnswer
+from shared.db.engine import Database
+from shared.db.gradients import count_samples, read_layers, read_samples
+from shared.db.jobs import JobRow, get_job
+from shared.gradients import Detector, FlowFinding, Layer, Sample, applicable
+from shared.specs.ids import parse_id, public_id
+
+MAX_SAMPLES = 50_000
+"""Of a job with more, evenly spaced ones are read: a request must not take seconds."""
+KEPT_PER_BUCKET = 3
+"""At most: lowest and highest total norm, and the first that is no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A job's row with the samples that are shown and what all of them show."""
+
+    row: JobRow
+    layers: tuple[Layer, ...]
+    samples: Sequence[Sample]
+    findings: Sequence[FlowFinding]
+
+
+@dataclass(slots=True)
+class Thinning:
+    """Keeps the samples that carry the extremes of every stretch, the two ends, and where findings began."""
+
+    size: int
+    kept: dict[int, Sample] = field(default_factory=dict)
+    _bucket: list[Sample] = field(default_factory=list)
+    _last: Sample | None = None
+
+    def take(self, sample: Sample, *, needed: bool) -> None:
+        """Take the next sample; a needed one is kept whatever its norm."""
+        if needed or self._last is None:
+            self.kept[sample.step] = sample
+        self._bucket.append(sample)
+        self._last = sample
+        if len(self._bucket) >= self.size:
+            self._settle()
+
+    def result(self) -> list[Sample]:
+        """Return what was kept, in order of steps."""
+        self._settle()
+        if self._last is not None:
+            self.kept[self._last.step] = self._last
+        return [self.kept[step] for step in sorted(self.kept)]
+
+    def _settle(self) -> None:
+        finite = [s for s in self._bucket if isfinite(s.total_norm)]
+        broken = [s for s in self._bucket if not isfinite(s.total_norm)][:1]
+        extremes = [f(finite, key=lambda s: s.total_norm) for f in (min, max)] if finite else []
+        self.kept |= {s.step: s for s in (*extremes, *broken)}
+        self._bucket = []
+
+
+def load_flow(database: Database, *, job_id: str, points: int) -> Flow:
+    """Read a job's gradient flow, about `points` samples of it. Raises `NotFound`."""
+    with database.begin() as cx:
+        row = get_job(cx, job_id=parse_id("job", job_id))
+        layers = read_layers(cx, job_id=row.id)
+        total = count_samples(cx, job_id=row.id)
+        stride = -(-total // MAX_SAMPLES) or 1
+        size = 1 if total <= points else -(-(total // stride) * KEPT_PER_BUCKET // points)
+        samples, findings = digest(layers, read_samples(cx, job_id=row.id, stride=stride), size=size)
+    return Flow(row, layers, samples, findings)
+
+
+def digest(
+    layers: Sequence[Layer], samples: Iterable[Sample], *, size: int
+) -> tuple[list[Sample], Sequence[FlowFinding]]:
+    """Return samples thinned to the extremes of every `size`, and what all of them show."""
+    detector, thinning = Detector(layers), Thinning(size)
+    for sample in samples:
+        thinning.take(sample, needed=bool(detector.observe(sample)))
+    return thinning.result(), detector.findings
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _rows(rows: Iterable[Sequence[float | None]]) -> list[list[float | None]]:
+    return [[_number(value) for value in row] for row in rows]
+
+
+def gradients_answer(flow: Flow) -> GradientsAnswer:
+    """Return gradient flow as JSON shows it."""
+    asked = (flow.row.spec or {}).get("gradient_flow")
+    rules = applicable(flow.layers) if flow.layers else {}
+    return GradientsAnswer(
+        job=public_id("job", flow.row.id),
+        every=asked["every"] if asked else None,
+        layers=[LayerAnswer(**layer.to_json()) for layer in flow.layers],
+        steps=[s.step for s in flow.samples],
+        total_norm=[_number(s.total_norm) for s in flow.samples],
+        gradient_norms=_rows(s.gradient_norms for s in flow.samples),
+        weight_norms=_rows(s.weight_norms for s in flow.samples),
+        update_ratios=_rows(s.update_ratios for s in flow.samples),
+        zero_fractions=_rows(s.zero_fractions for s in flow.samples),
+        findings=[FlowFindingAnswer(**asdict(f)) for f in flow.findings],
+        rules=[RuleAnswer(kind=k.value, applies=w is None, why_not=w) for k, w in rules.items()],
+    )
+
+
+def flow_chart(flow: Flow) -> Chart:
+    """Return norms and update ratios of every layer on logarithmic axes, with findings as marks."""
+    steps = [s.step for s in flow.samples]
+    total = Series("all", steps, [s.total_norm for s in flow.samples], look="plan", colour=len(flow.layers))
+    norms = _by_layer(flow, steps, [s.gradient_norms for s in flow.samples])
+    updates = _by_layer(flow, steps, [s.update_ratios for s in flow.samples])
+    panels = [
+        Panel("gradient norm before clipping", [total, *norms], "log"),
+        Panel("update / weight", updates, "log"),
+    ]
+    if any(share is not None for s in flow.samples for share in s.zero_fractions):
+        shares = _by_layer(flow, steps, [s.zero_fractions for s in flow.samples])
+        panels.append(Panel("share of zero outputs", [s for s in shares if s.ys[0] is not None]))
+    return Chart(
+        f"gradient flow of {flow.row.model or 'a job'}: {flow.row.status}, step {flow.row.step}",
+        panels,
+        marks=[Mark(f.first_step, f"{f.kind.value} {f.layer}") for f in flow.findings],
+        notes=[f.say for f in flow.findings],
+    )
+
+
+def _by_layer(flow: Flow, steps: Sequence[int], rows: Sequence[Sequence[float | None]]) -> list[Series]:
+    named = enumerate(flow.layers)
+    return [Series(layer.name, steps, [row[at] for row in rows], colour=at) for at, layer in named]
