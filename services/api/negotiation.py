@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from starlette.exceptions import HTTPException
 
 JSON, CSV, SVG, PNG = "application/json", "text/csv", "image/svg+xml", "image/png"
+DOT, MERMAID, ONNX = "text/vnd.graphviz", "text/vnd.mermaid", "application/onnx"
+BINARY = (PNG, ONNX)
 
 
 def _quality(text: str) -> float:
