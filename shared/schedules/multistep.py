@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Corners, Fault, Place, ScaledPhase
+from shared.schedules.phase import About, Advice, Corners, Fault, Place, ScaledPhase, at_least_one
 
 MAX_MILESTONES = 1000
 
@@ -37,7 +37,11 @@ class Multistep(ScaledPhase):
     )
 
     name: Literal["multistep"]
-    milestones: Annotated[tuple[Span, ...], Field(min_length=1, max_length=MAX_MILESTONES, strict=False)]
+    milestones: Annotated[
+        tuple[Span, ...],
+        Field(max_length=MAX_MILESTONES, strict=False, json_schema_extra={"minItems": 1}),
+        AfterValidator(at_least_one),
+    ]
     gamma: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
 
     def faults(self, place: Place) -> Iterator[Fault]:

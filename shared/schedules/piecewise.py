@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.schedules.lengths import Span
-from shared.schedules.phase import About, Advice, Corners, Fault, Phase, Place, Rate, short_decay
+from shared.schedules.phase import (
+    About,
+    Advice,
+    Corners,
+    Fault,
+    Phase,
+    Place,
+    Rate,
+    at_least_one,
+    short_decay,
+)
 
 MAX_POINTS = 1000
 Point = Annotated[tuple[Span, Rate], Field(strict=False)]
@@ -46,7 +56,11 @@ class Piecewise(Phase):
     )
 
     name: Literal["piecewise"]
-    points: Annotated[tuple[Point, ...], Field(min_length=1, max_length=MAX_POINTS, strict=False)]
+    points: Annotated[
+        tuple[Point, ...],
+        Field(max_length=MAX_POINTS, strict=False, json_schema_extra={"minItems": 1}),
+        AfterValidator(at_least_one),
+    ]
     interpolation: Literal["linear", "cosine", "step"] = "linear"
 
     def faults(self, place: Place) -> Iterator[Fault]:
