@@ -24,6 +24,7 @@ from services.api.routes import (
     datasets,
     gradients,
     keys,
+    lr_events,
     lr_schedules,
     models,
     operations,
@@ -45,6 +46,7 @@ VERSION = "0.1.0"
 ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     training_jobs.router,
+    lr_events.router,
     curves.router,
     gradients.router,
     sweeps.router,

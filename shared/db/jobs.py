@@ -35,6 +35,7 @@ __all__ = [
     "insert_job",
     "list_events",
     "list_jobs",
+    "locked_job",
     "mark_published",
     "oldest_queued_seconds",
     "request_cancel",
@@ -150,7 +151,7 @@ def request_cancel(cx: Connection, *, job_id: UUID) -> JobRow:
 
     Asking again changes nothing. Raises `NotFound`, and `Conflict` when the job has already ended otherwise.
     """
-    row = _locked(cx, job_id)
+    row = locked_job(cx, job_id=job_id)
     now = func.clock_timestamp()
     if row.status == JobStatus.RUNNING:
         return _changed(cx, row, cancel_requested_at=func.coalesce(job.c.cancel_requested_at, now))
@@ -167,7 +168,7 @@ def request_pause(cx: Connection, *, job_id: UUID) -> JobRow:
 
     Asking again changes nothing. Raises `NotFound`, and `Conflict` when the job has ended.
     """
-    row = _locked(cx, job_id)
+    row = locked_job(cx, job_id=job_id)
     if row.kind == JobKind.INGEST:
         raise Conflict("reading a data set cannot be paused; wanted a training job", code="not_pausable")
     now = func.clock_timestamp()
@@ -186,7 +187,7 @@ def resume(cx: Connection, *, job_id: UUID) -> JobRow:
     A queued job, or a running one without a pending request, is left as it is. Raises `NotFound`, and
     `Conflict` when the job has ended otherwise, is being stopped, or its data set was deleted.
     """
-    row = _locked(cx, job_id)
+    row = locked_job(cx, job_id=job_id)
     if row.status in (JobStatus.QUEUED, JobStatus.RUNNING):
         if row.cancel_requested_at or row.pause_requested_at:
             raise Conflict("the job is being stopped; resume it when it has", code="job_stopping")
@@ -241,8 +242,11 @@ def _found(cx: Connection, wanted: Select[Any]) -> Row[Any]:
     return row
 
 
-def _locked(cx: Connection, job_id: UUID) -> JobRow:
-    """Lock a job's row; NO KEY, so that a checkpoint being written elsewhere does not hold us up."""
+def locked_job(cx: Connection, *, job_id: UUID) -> JobRow:
+    """Lock a job's row and return it; NO KEY, so that a checkpoint being written does not hold us up.
+
+    Raises `NotFound`.
+    """
     locked = _jobs().where(job.c.id == job_id).with_for_update(key_share=True)
     return one_of(JobRow, _found(cx, locked))
 

@@ -19,7 +19,6 @@ CANARY = "Jane Doe, born 1970-01-01"
 NOT_BUILT = [
     ("POST", "/v1/lr_range_tests"),
     ("POST", "/v1/graphs/trace"),
-    ("POST", "/v1/training_jobs/job_1/lr_events"),
     ("GET", "/v1/models/films/versions/1/graph"),
     ("POST", "/v1/models/films/what_if"),
     ("POST", "/v1/models/films/feedback"),

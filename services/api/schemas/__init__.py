@@ -31,6 +31,7 @@ from services.api.schemas.jobs import (
     ScheduleEntry,
     WarningAnswer,
 )
+from services.api.schemas.lr_events import LrEventAnswer, LrEventsAnswer, LrRequestAnswer
 from services.api.schemas.models import (
     AliasAnswer,
     AliasChangeAnswer,
@@ -70,6 +71,9 @@ __all__ = [
     "LayerAnswer",
     "Listing",
     "LiveAnswer",
+    "LrEventAnswer",
+    "LrEventsAnswer",
+    "LrRequestAnswer",
     "ModelAnswer",
     "NewKeyAnswer",
     "Page",
