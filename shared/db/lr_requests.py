@@ -76,7 +76,7 @@ def _check(cx: Connection, job: JobRow, new: NewLrRequest) -> None:
     requests = list_lr_requests(cx, job_id=job.id)
     if len(requests) >= MAX_REQUESTS:
         raise Conflict(
-            f"the job has had {MAX_REQUESTS} such requests, the most there may be", code="job_state"
+            f"the job has had {MAX_REQUESTS} such requests, the most there are", code="job_state"
         )
     events = list_lr_events(cx, job_id=job.id)
     live = live_events(events)
