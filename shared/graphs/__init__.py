@@ -1,1 +1,1 @@
-"""Graphs of expressions and of nets: traced with their gradients, laid out, and written as SVG, DOT, Mermaid."""
+"""Graphs of expressions and of nets: traced with gradients, laid out, written as SVG, DOT and Mermaid."""

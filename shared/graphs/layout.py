@@ -67,9 +67,9 @@ class _Request:
         self.nodes.append({**node, **around, **({} if parent is None else {"parent": parent})})
         return len(self.nodes) - 1
 
-    def edge(self, source: int, target: int) -> int:
+    def edge(self, source: int, target: int, **ports: object) -> int:
         """Add an edge and return its index."""
-        self.edges.append({"source": source, "target": target})
+        self.edges.append({"source": source, "target": target, **ports})
         return len(self.edges) - 1
 
 
@@ -123,6 +123,17 @@ def layered(drawing: Drawing) -> Placed:
     )
 
 
+def _middle(side: str) -> dict[str, Any]:
+    return {"offset": {"side": side, "t": 0.0}}
+
+
+_MIDDLE: dict[Flow, tuple[dict[str, Any], dict[str, Any]]] = {
+    "right": (_middle("left"), _middle("right")),
+    "down": (_middle("top"), _middle("bottom")),
+}
+"""Where a wire enters what is written at it, and where it leaves: in the middle of either side."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Added:
     """Where a wire went in the request."""
@@ -147,7 +158,12 @@ def _add(drawing: Drawing, request: _Request) -> tuple[list[int], list[int], lis
             wires.append(_Added(None, (request.edge(source, target),)))
             continue
         label = request.node(*size, places[_common_group(drawing, wire, around)], margin=False)
-        wires.append(_Added(label, (request.edge(source, label), request.edge(label, target))))
+        entry, leave = _MIDDLE[drawing.flow]
+        ends = (
+            request.edge(source, label, target_port=entry),
+            request.edge(label, target, source_port=leave),
+        )
+        wires.append(_Added(label, ends))
     groups = [index for g in drawing.groups if (index := places[g.id]) is not None]
     return groups, list(boxes.values()), wires
 

@@ -90,10 +90,18 @@ def _fitted(text: str, width: float) -> str:
 
 
 def _route(route: Sequence[Sequence[Point]]) -> Iterator[str]:
-    for points in route:
-        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    for i, points in enumerate(route):
+        drawn = _from_inside(points) if i == 0 else points
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
         yield f'<polyline points="{corners}" fill="none" stroke="#52606d" stroke-width="1.3"/>'
     yield _arrow(route[-1])
+
+
+def _from_inside(points: Sequence[Point]) -> Sequence[Point]:
+    """Return a line that begins under its box, so that it touches a round one too; the box covers it."""
+    (x, y), after = points[0], next((p for p in points if p != points[0]), points[0])
+    length = math.hypot(after[0] - x, after[1] - y) or 1.0
+    return [(x - (after[0] - x) / length * PADDING, y - (after[1] - y) / length * PADDING), *points]
 
 
 def _arrow(points: Sequence[Point]) -> str:
@@ -136,7 +144,7 @@ def _lines(texts: Sequence[Text], above: int, rect: Rect, flow: Flow) -> Iterato
 
 
 def _box(box: Box, rect: Rect, heat: Heat | None) -> str:
-    rounding = {"box": 4.0, "round": rect.height / 2, "plain": 0.0}[box.shape]
+    rounding = {"box": 4.0, "round": min(14.0, rect.height / 2), "plain": 0.0}[box.shape]
     wrong = box.heat is not None and not math.isfinite(box.heat)
     dashes = ' stroke-dasharray="3 3"' if wrong else ""
     outline = "none" if box.shape == "plain" else "#243b53"

@@ -1,0 +1,65 @@
+"""Forward through a program: the value of every node, all of them finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shared.errors import Refused
+from shared.graphs.arrays import MAX_SIDE, shape_text
+from shared.graphs.drawing import number
+from shared.graphs.lexing import refusal
+from shared.graphs.operations import RULES, shown_name
+from shared.graphs.program import Node, Program
+from shared.graphs.rules import Array
+
+MAX_EXPONENT = 64.0
+MAX_ELEMENTS = 8192
+"""Numbers in all nodes together: what keeps an answer with every local derivative below some megabytes."""
+
+
+def forward(program: Program, given: Mapping[str, Array]) -> list[Array]:
+    """Return the value of every node. Raises `Refused` with the node's place."""
+    values: list[Array] = []
+    elements = 0
+    with np.errstate(all="ignore"):
+        for node in program.nodes:
+            value = value_of(node, values, given)
+            elements += value.size
+            if elements > MAX_ELEMENTS:
+                raise refusal(node.place, f"the graph holds more than {MAX_ELEMENTS} numbers here")
+            values.append(value)
+    return values
+
+
+def value_of(node: Node, values: list[Array], given: Mapping[str, Array]) -> Array:
+    """Return the value of one node from those before it. Raises `Refused`."""
+    if node.op == "input":
+        return given[node.name]
+    if node.constant is not None:
+        return np.asarray(node.constant)
+    operands = [values[i] for i in node.operands]
+    if node.op == "pow" and np.abs(operands[1]).max() > MAX_EXPONENT:
+        raise refusal(node.place, f"an exponent here is beyond ±{MAX_EXPONENT:g}, the most this computes")
+    try:
+        value = RULES[node.op].value(operands)
+    except ValueError:
+        raise refusal(node.place, _misfit(node, operands)) from None
+    if value.ndim > 2 or max(value.shape, default=1) > MAX_SIDE:
+        raise refusal(node.place, f"the value here is larger than {MAX_SIDE} × {MAX_SIDE}")
+    if not np.isfinite(value).all():
+        raise not_finite(node, value, "value")
+    return value
+
+
+def _misfit(node: Node, operands: list[Array]) -> str:
+    shapes = " and a ".join(shape_text(o.shape) for o in operands)
+    return f"{shown_name(node.op)} cannot take a {shapes}; check the shapes, or transpose one"
+
+
+def not_finite(node: Node, wrong: Array, what: str) -> Refused:
+    """Return the refusal of a node whose value or derivative is not finite."""
+    worst = float(wrong[~np.isfinite(wrong)].flat[0])
+    wants = RULES[node.op].wants
+    return refusal(node.place, f"the {what} of {shown_name(node.op)} is {number(worst)} here; wanted {wants}")
