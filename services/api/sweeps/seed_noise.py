@@ -2,9 +2,9 @@
 
 Values of two schedules are paired by seed: equal seeds share initial weights, the order of the batches and
 the negatives, so their differences vary less than the values do (Bouthillier et al. 2021, arXiv
-2103.03098). Every schedule is held against the one with the best mean; the true best of k is then kept
-with 95 % probability when k − 1 intervals are Bonferroni's (Hsu 1981, Ann. Statist. 9, 1026–1034). With one
-seed there is no interval, and nothing is decided.
+2103.03098). Every schedule is held against the one with the best mean, with Bonferroni's intervals for
+k − 1 comparisons: the schedule that is best in truth is then called behind with at most 5 % probability
+(Hsu 1981, Ann. Statist. 9, 1026–1034). With one seed there is no interval, and nothing is decided.
 """
 
 from __future__ import annotations
