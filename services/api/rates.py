@@ -1,0 +1,72 @@
+"""The planned rate of a job, lr_mult · M · S from its schedule and its LR events, and what strays from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from shared.db.curves import PointColumns
+from shared.db.engine import Connection
+from shared.db.jobs import JobRow
+from shared.db.lr_events import LrEventRow, list_lr_events, live_events
+from shared.schedules import ResolvedSchedule, sample_steps
+
+PLAN_POINTS = 500
+DRIFT = 1e-9
+"""Relative distance of a logged rate from its plan that is no rounding."""
+
+
+@dataclass(frozen=True)
+class PlannedRate:
+    """What a job's schedule and live LR events make of each step; reading a data set has no schedule."""
+
+    schedule: ResolvedSchedule | None
+    events: tuple[LrEventRow, ...] = ()
+
+    def at(self, steps: Sequence[int]) -> list[float | None]:
+        """Return the planned rates, reckoned as the optimizer reckons them: equal to the last bit."""
+        schedule = self.schedule
+        if schedule is None:
+            return [None] * len(steps)
+        return [schedule.charted_lr(step, self.events) for step in steps]
+
+    @cached_property
+    def drawn(self) -> tuple[list[int], list[float]]:
+        """Steps that show every corner and every event of the whole plan, with their rates."""
+        schedule = self.schedule
+        if schedule is None:
+            return [], []
+        first, last = schedule.start_step, schedule.total_steps - 1
+        jumps = {s for e in self.events for s in (e.step - 1, e.step) if first <= s <= last}
+        steps = sorted(jumps.union(sample_steps(schedule, PLAN_POINTS)))
+        return steps, [schedule.charted_lr(step, self.events) for step in steps]
+
+
+def planned_rate(cx: Connection, row: JobRow) -> PlannedRate:
+    """Return a job's planned rate as its rows stand."""
+    if row.resolved_schedule is None:
+        return PlannedRate(None)
+    events = live_events(list_lr_events(cx, job_id=row.id))
+    return PlannedRate(ResolvedSchedule.model_validate(row.resolved_schedule), events)
+
+
+@dataclass(slots=True)
+class DriftWatch:
+    """Looks at points as they are read, and keeps the first step whose rate is not the planned one."""
+
+    planned: PlannedRate
+    first: int | None = field(default=None, init=False)
+
+    def seen(self, points: PointColumns) -> PointColumns:
+        """Return the points unchanged."""
+        if self.first is None and self.planned.schedule is not None:
+            self.first = self._first(points, self.planned.schedule)
+        return points
+
+    def _first(self, points: PointColumns, schedule: ResolvedSchedule) -> int | None:
+        for step, lr in zip(points.steps, points.lr, strict=True):
+            plan = schedule.charted_lr(step, self.planned.events)
+            if lr != plan and abs(lr - plan) > DRIFT * max(abs(lr), abs(plan)):
+                return step
+        return None
