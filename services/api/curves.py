@@ -8,21 +8,25 @@ from itertools import chain
 from math import isfinite
 from typing import Any, Literal
 
-from services.api.drawing import Chart, Panel, Series
-from services.api.schemas import CurveAnswer, EvaluationAnswer, PlanAnswer
+from services.api import metrics
+from services.api.drawing import Chart, Mark, Panel, Series
+from services.api.rates import DriftWatch, PlannedRate, planned_rate
+from services.api.schemas import CurveAnswer, EvaluationAnswer, LrEventAnswer, PlanAnswer
 from shared.db.curves import EvaluationRow, PointColumns, read_curve, read_evaluations
 from shared.db.engine import Database
 from shared.db.jobs import JobRow, get_job
 from shared.errors import Finding, Refused
-from shared.schedules import ResolvedSchedule, sample_steps
+from shared.logs import logger
 from shared.specs.ids import parse_id, public_id
 
 RAW_MAX_POINTS = 100_000
 PAGE_ROWS = 20_000
 KEPT_PER_BUCKET = 7
 """At most: lowest and highest of rate, loss and gradient norm, and the first value that is no number."""
-PLAN_POINTS = 500
-CSV_HEAD = "step,lr,loss,grad_norm,momentum,planned_lr\r\n"
+MAX_MARKS = 40
+"""Events marked in a chart, the newest; more would hide the lines."""
+CSV_HEAD = "step,lr,loss,grad_norm,momentum,planned_lr,effective_lr\r\n"
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def thinned(points: PointColumns, *, rows_per_bucket: int, ends: Iterable[int] =
 
 def _rows(points: PointColumns, indices: Sequence[int]) -> PointColumns:
     def chosen(column: Sequence[Any]) -> list[Any]:
-        return [column[i] for i in indices]
+        return [column[i] for i in indices] if column else []
 
     return PointColumns(
         steps=chosen(points.steps),
@@ -66,6 +70,7 @@ def _rows(points: PointColumns, indices: Sequence[int]) -> PointColumns:
         loss=chosen(points.loss),
         grad_norm=chosen(points.grad_norm),
         momentum=chosen(points.momentum),
+        effective_lr=chosen(points.effective_lr),
     )
 
 
@@ -77,6 +82,7 @@ def _joined(pages: Iterable[PointColumns]) -> PointColumns:
         loss=list(chain.from_iterable(p.loss for p in held)),
         grad_norm=list(chain.from_iterable(p.grad_norm for p in held)),
         momentum=list(chain.from_iterable(p.momentum for p in held)),
+        effective_lr=list(chain.from_iterable(p.effective_lr for p in held)),
     )
 
 
@@ -103,17 +109,14 @@ def _refuse_too_many(query: CurveQuery, stop: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A job's row with the part of its curve that was asked for."""
+    """A job's row with the part of its curve that was asked for, and its plan."""
 
     row: JobRow
     points: PointColumns
     evaluations: Sequence[EvaluationRow]
-
-    @property
-    def schedule(self) -> ResolvedSchedule | None:
-        """Return the resolved schedule; reading a data set has none."""
-        plain = self.row.resolved_schedule
-        return None if plain is None else ResolvedSchedule.model_validate(plain)
+    planned: PlannedRate
+    drift: int | None = None
+    """The first of the steps asked for whose logged rate is not the planned one."""
 
 
 def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
@@ -122,23 +125,26 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
         row = get_job(cx, job_id=parse_id("job", job_id))
         stop = _stop(row, query)
         _refuse_too_many(query, stop)
-        points = _joined(
-            _pages(lambda a, b: read_curve(cx, job_id=row.id, from_step=a, to_step=b), query, stop)
-        )
+        watch = DriftWatch(planned_rate(cx, row))
+
+        def read(start: int, stop: int) -> PointColumns:
+            return watch.seen(read_curve(cx, job_id=row.id, from_step=start, to_step=stop))
+
+        points = _joined(_pages(read, query, stop))
         evaluations = read_evaluations(cx, job_id=row.id, after=query.from_step - 1)
+    _tell_drift(row, watch.first)
     shown = [e for e in evaluations if query.to_step is None or e.step <= query.to_step]
-    return Curve(row, points, shown)
+    return Curve(row, points, shown, watch.planned, watch.first)
+
+
+def _tell_drift(row: JobRow, step: int | None) -> None:
+    if step is not None:
+        metrics.lr_drifts.inc()
+        _log.error("lr_drift", job_id=str(row.id), step=step)
 
 
 def _stop(row: JobRow, query: CurveQuery) -> int:
     return row.step if query.to_step is None else min(query.to_step, row.step)
-
-
-def _plan(schedule: ResolvedSchedule | None) -> tuple[list[int], list[float]]:
-    if schedule is None:
-        return [], []
-    steps = sample_steps(schedule, PLAN_POINTS)
-    return steps, [schedule.lr(t) for t in steps]
 
 
 def _number(value: float | None) -> float | None:
@@ -148,8 +154,8 @@ def _number(value: float | None) -> float | None:
 
 def curve_answer(curve: Curve) -> CurveAnswer:
     """Return a curve as JSON shows it."""
-    schedule, points = curve.schedule, curve.points
-    plan_steps, plan_lr = _plan(schedule)
+    points = curve.points
+    plan_steps, plan_lr = curve.planned.drawn
     return CurveAnswer(
         job=public_id("job", curve.row.id),
         steps=list(points.steps),
@@ -157,7 +163,10 @@ def curve_answer(curve: Curve) -> CurveAnswer:
         loss=[_number(v) for v in points.loss],
         grad_norm=[_number(v) for v in points.grad_norm],
         momentum=[_number(v) for v in points.momentum],
-        planned_lr=[schedule.lr(t) if schedule else None for t in points.steps],
+        planned_lr=curve.planned.at(points.steps),
+        effective_lr=[_number(v) for v in points.effective_lr],
+        lr_events=[LrEventAnswer.model_validate(e, from_attributes=True) for e in curve.planned.events],
+        lr_drift=curve.drift,
         plan=PlanAnswer(steps=plan_steps, lr=plan_lr),
         evaluations=[
             EvaluationAnswer(step=e.step, epoch=e.epoch, metrics=e.metrics) for e in curve.evaluations
@@ -169,6 +178,7 @@ def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator
     """Return the points as CSV of any length, page by page. Raises `NotFound` before the first page."""
     with database.begin() as cx:
         row = get_job(cx, job_id=parse_id("job", job_id))
+        planned = planned_rate(cx, row)
 
     def read(start: int, stop: int) -> PointColumns:
         # Each page has a transaction of its own: a slow client must not hold one open.
@@ -176,14 +186,13 @@ def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator
             return read_curve(cx, job_id=row.id, from_step=start, to_step=stop)
 
     pages = _pages(read, query, _stop(row, query))
-    schedule = Curve(row, PointColumns(), ()).schedule
-    return chain([CSV_HEAD], (_csv_lines(page, schedule) for page in pages))
+    return chain([CSV_HEAD], (_csv_lines(page, planned) for page in pages))
 
 
-def _csv_lines(points: PointColumns, schedule: ResolvedSchedule | None) -> str:
+def _csv_lines(points: PointColumns, planned: PlannedRate) -> str:
     """Return one line for each point; what is unknown or no number is left empty."""
-    planned = [schedule.lr(t) if schedule else None for t in points.steps]
-    columns = (points.lr, points.loss, points.grad_norm, points.momentum, planned)
+    rates = planned.at(points.steps)
+    columns = (points.lr, points.loss, points.grad_norm, points.momentum, rates, points.effective_lr)
     rows = zip(points.steps, *columns, strict=True)
     return "".join(f"{','.join([str(step), *map(_csv_cell, values)])}\r\n" for step, *values in rows)
 
@@ -194,10 +203,15 @@ def _csv_cell(value: float | None) -> str:
 
 
 def curve_chart(curve: Curve) -> Chart:
-    """Return a curve as a chart: the loss, and the rate on top of the plan."""
-    plan_steps, plan_lr = _plan(curve.schedule)
+    """Return a curve as a chart: the loss, and the rate on top of the plan, LR events marked."""
+    plan_steps, plan_lr = curve.planned.drawn
     points = curve.points
     loss = Panel("loss", [Series("training loss", points.steps, points.loss)])
     planned = Series("planned", plan_steps, plan_lr, look="plan", colour=1)
     rate = Panel("learning rate", [planned, Series("actual", points.steps, points.lr, colour=1)])
-    return Chart(f"{curve.row.model or 'data set'}: {curve.row.status}, step {curve.row.step}", [loss, rate])
+    effective = Series("used by the optimizer", points.steps, points.effective_lr, colour=2)
+    more = [Panel("effective rate", [effective])] if any(v is not None for v in effective.ys) else []
+    newest = curve.planned.events[-MAX_MARKS:]
+    marks = [Mark(e.step, f"{e.cause} ×{e.m_after / e.m_before:.3g}") for e in newest if e.m_before]
+    title = f"{curve.row.model or 'data set'}: {curve.row.status}, step {curve.row.step}"
+    return Chart(title, [loss, rate, *more], marks=marks)

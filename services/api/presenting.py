@@ -117,14 +117,6 @@ def job_answer(row: JobRow) -> schemas.JobAnswer:
     )
 
 
-def planned_rates(row: JobRow, steps: Sequence[int]) -> list[float | None]:
-    """Return the rate that a job's schedule plans at each step; reading a data set has no schedule."""
-    if row.resolved_schedule is None or not steps:
-        return [None] * len(steps)
-    schedule = ResolvedSchedule.model_validate(row.resolved_schedule)
-    return [schedule.lr(t) for t in steps]
-
-
 def warning_answers(found: Iterable[ScheduleWarning]) -> list[schemas.WarningAnswer]:
     """Return a schedule's warnings."""
     return [schemas.WarningAnswer(code=w.code, message=w.message, loc=list(w.loc)) for w in found]

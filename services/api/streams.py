@@ -21,7 +21,8 @@ from uuid import UUID
 import anyio.to_thread
 
 from services.api import metrics
-from services.api.presenting import job_state, planned_rates
+from services.api.presenting import job_state
+from services.api.rates import planned_rate
 from shared.db.curves import EvaluationRow, PointColumns, read_evaluations, read_points
 from shared.db.engine import Database
 from shared.db.jobs import JobRow, get_job
@@ -29,7 +30,7 @@ from shared.errors import Overloaded, Unavailable
 from shared.lifecycle import TERMINAL
 
 T = TypeVar("T")
-POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum")
+POINT_NAMES = ("lr", "planned_lr", "loss", "grad_norm", "momentum", "effective_lr")
 PAGE_POINTS = 500
 POLL_SECONDS = 0.4
 KEEP_ALIVE_SECONDS = 15.0
@@ -180,9 +181,10 @@ class CurveStreams:
         with self._database.begin() as cx:
             points = read_points(cx, job_id=row.id, after=point, limit=PAGE_POINTS)
             evaluations = read_evaluations(cx, job_id=row.id, after=evaluation)
+            planned = planned_rate(cx, row)
         if len(points.steps) == PAGE_POINTS:  # more follow: later evaluations wait for the points before them
             evaluations = [e for e in evaluations if e.step <= points.steps[-1] + 1]
-        return Page(points, planned_rates(row, points.steps), evaluations)
+        return Page(points, planned.at(points.steps), evaluations)
 
     def _enter(self, job_id: UUID, watch: Watch) -> None:
         self._clients += 1
@@ -232,7 +234,8 @@ def _page_events(page: Page) -> bytes:
     """Return a page as events in order of steps, each evaluation before the point of the same number."""
     points = page.points
     marked = [(e.step, 0, _evaluation_event(e)) for e in page.evaluations]
-    columns = (points.lr, page.planned_lr, points.loss, points.grad_norm, points.momentum)
+    known = (points.lr, page.planned_lr, points.loss, points.grad_norm, points.momentum)
+    columns = (*known, points.effective_lr or [None] * len(points.steps))
     rows = zip(points.steps, *columns, strict=True)
     marked += [(step, 1, _point_event(step, values)) for step, *values in rows]
     metrics.sse_events.labels("point").inc(len(points.steps))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from services.api.schemas.answer import Answer, Time
+from services.api.schemas.lr_events import LrEventAnswer
 
 ShownStatus = Literal[
     "queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"
@@ -127,8 +128,14 @@ class CurveAnswer(Answer):
     grad_norm: list[float | None]
     momentum: list[float | None]
     planned_lr: list[float | None]
+    effective_lr: list[float | None]
+    """What the optimizer made of the rate, where it makes its own (Prodigy, schedule-free)."""
     plan: PlanAnswer
     evaluations: list[EvaluationAnswer]
+    lr_events: list[LrEventAnswer]
+    """Those that count, by step."""
+    lr_drift: int | None
+    """The first of these steps whose rate is not the planned one: a fault of ours, and null."""
 
 
 class ScheduleEntry(Answer):
