@@ -38,7 +38,7 @@ def stats(resolved: ResolvedSchedule) -> Stats:
     if total <= EXACT_STEPS:
         amount = math.fsum(resolved.lr(step) for step in range(resolved.start_step, resolved.total_steps))
     else:
-        amount = math.fsum(map(_sum_of, resolved.phases))
+        amount = math.fsum(map(phase_sum, resolved.phases))
     return Stats(
         first=values[0],
         final=values[-1],
@@ -49,7 +49,7 @@ def stats(resolved: ResolvedSchedule) -> Stats:
     )
 
 
-def _sum_of(phase: Phase) -> float:
+def phase_sum(phase: Phase) -> float:
     """Return the sum of S over a phase: what stands above the floor is a geometric series of cycles."""
     total = phase.total()
     if total is not None:

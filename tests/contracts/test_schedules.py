@@ -14,20 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.schedules import (
-    ANY_OPTIMIZER,
     CATALOG,
     PHASES,
     ResolvedSchedule,
     ScheduleSpec,
-    resolve,
     sample_steps,
-    warnings,
 )
-
-
-def resolved(schedule: object, *, steps: int = 1000, epoch: int = 50) -> ResolvedSchedule:
-    spec = ScheduleSpec.parse(schedule)
-    return resolve(spec, total_steps=steps, steps_per_epoch=epoch, optimizer=ANY_OPTIMIZER)
+from tests.support.schedules import resolved
 
 
 def test_the_catalogue_holds_these_schedules():
@@ -120,57 +113,6 @@ class TestEverySchedule:
         drawn = [run.lr(t) for t in sample_steps(run, 100)]
         whole = [run.lr(t) for t in range(1000)]
         assert (min(drawn), max(drawn)) == (min(whole), max(whole))
-
-
-RATE = st.floats(1e-6, 1.0)
-LENGTH = st.one_of(
-    st.integers(1, 60).map("{}st".format),
-    st.integers(1, 4).map("{}ep".format),
-    st.integers(5, 100).map("{}%".format),
-)
-PHASE = st.one_of(
-    st.fixed_dictionaries({"name": st.just("constant"), "lr": RATE}),
-    st.fixed_dictionaries(
-        {"name": st.just("step"), "step_size": LENGTH, "gamma": st.floats(0.01, 1.0), "offset": LENGTH}
-    ),
-    st.fixed_dictionaries(
-        {"name": st.just("linear"), "start_factor": st.floats(0, 1), "end_factor": st.floats(0, 1)}
-    ),
-    st.fixed_dictionaries(
-        {"name": st.just("cosine"), "lr": RATE, "eta_min": st.just(1e-6), "k_decay": st.floats(0.1, 5)}
-    ),
-    st.fixed_dictionaries(
-        {
-            "name": st.just("cyclic"),
-            "base_lr": st.just(1e-6),
-            "max_lr": RATE,
-            "step_size_up": LENGTH,
-            "step_size_down": LENGTH,
-            "shape": st.sampled_from(["triangular", "welch", "hann"]),
-            "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
-            "gamma": st.floats(0.5, 1.0),
-        }
-    ),
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(first=PHASE, second=PHASE, epoch=st.integers(1, 50), base_lr=RATE)
-def test_any_valid_schedule_stays_between_0_and_its_peak(
-    first: dict[str, object], second: dict[str, object], epoch: int, base_lr: float
-):
-    schedule = {
-        "base_lr": base_lr,
-        "phases": [{**first, "duration": "40%"}, {**second, "duration": "rest"}],
-    }
-    run = resolved(schedule, steps=200, epoch=epoch)
-    peak = max(base_lr, *(float(str(p.get(key, 0.0))) for p in (first, second) for key in ("lr", "max_lr")))
-    rates = [run.lr(t) for t in range(201)]
-    assert all(0.0 <= rate <= peak * (1 + 1e-12) for rate in rates)
-    drawn = [run.lr(t) for t in sample_steps(run, 20)]
-    assert max(drawn) == max(rates[:200])
-    assert min(drawn) == min(rates[:200])
-    warnings(run)
 
 
 @settings(max_examples=200, deadline=None)
