@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
+MAX_PIXELS = 16_000_000
+"""64 MB while it is drawn; a larger picture is drawn smaller, as a whole."""
+_SIZE = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)"')
 FONT = Path(__file__).parent / "font" / "DejaVuSans.ttf"
 
 
@@ -14,9 +19,17 @@ def png(svg: str) -> bytes:
     return bytes(
         resvg_py.svg_to_bytes(
             svg_string=svg,
+            zoom=_zoom(svg),
             skip_system_fonts=True,
             font_files=[str(FONT)],
             font_family="DejaVu Sans",
             sans_serif_family="DejaVu Sans",
         )
     )
+
+
+def _zoom(svg: str) -> float | None:
+    """Return by how much a picture is to be drawn smaller, none when it fits."""
+    size = _SIZE.match(svg)
+    pixels = int(size[1]) * int(size[2]) if size else 0
+    return math.sqrt(MAX_PIXELS / pixels) if pixels > MAX_PIXELS else None
