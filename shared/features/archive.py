@@ -14,7 +14,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from shared.errors import Refused
 
@@ -24,6 +24,8 @@ MAX_MANIFEST_BYTES = 4 * 1024**2
 MAX_FILES = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\.(json|onnx|safetensors)\Z")
 """A member is a plain file name: no folder, no drive, nothing that climbs."""
+LOCAL_HEAD, LOCAL_MAGIC = "<4s5H3L2H", b"PK\x03\x04"
+"""Of a zip file's member: ends with the lengths of its name and of the extra field (APPNOTE 4.3.7)."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -89,6 +91,44 @@ def unpack(blob: bytes) -> Package:
     if pack(members, manifest) != blob:
         raise _corrupt("its bytes are not those of a package")
     return Package(manifest=manifest, files=members, sha256=_sha256(blob))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a member's bytes lie in a package: `start` ≤ i < `stop`."""
+
+    start: int
+    stop: int
+
+
+def find_member(file: BinaryIO, name: str) -> Span | None:
+    """Return where a member lies, reading only the list of files and its own head; none when there is none.
+
+    The bytes between are not looked at, so no hash is checked. Raises `Refused` when the list is damaged.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.NameToInfo.get(name)
+            if entry is None:
+                return None
+            file.seek(entry.header_offset)
+            head = struct.unpack(LOCAL_HEAD, file.read(struct.calcsize(LOCAL_HEAD)))
+    except UNREADABLE as error:
+        raise _corrupt(type(error).__name__) from None
+    if head[0] != LOCAL_MAGIC or entry.compress_type != zipfile.ZIP_STORED:
+        raise _corrupt("its list of files differs from them")
+    start = entry.header_offset + struct.calcsize(LOCAL_HEAD) + head[-2] + head[-1]
+    return Span(start, start + entry.file_size)
+
+
+def read_member(file: BinaryIO, name: str) -> bytes | None:
+    """Return a member alone, its checksum verified; none when there is none. Raises `Refused`."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.NameToInfo.get(name)
+            return None if entry is None else archive.read(entry)
+    except UNREADABLE as error:
+        raise _corrupt(type(error).__name__) from None
 
 
 def _members(blob: bytes) -> dict[str, bytes]:

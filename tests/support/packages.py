@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from services.worker.nets import Sizes, build
+from services.worker.nets import Net, Sizes, build
 from services.worker.package import (
     Names,
     Outcome,
@@ -15,14 +18,27 @@ from services.worker.package import (
     diagnosis_package,
     recommender_package,
 )
+from services.worker.package.netgraph import graph_of_net
 from shared.catalog import MfParams, MlpParams, RecommendNet
 from shared.features.records import RecordEncoder
 
 PAPERS = Papers(report={"sentence": "mf won"}, card={"data": "a checkerboard"}, origin={"job": "job_1"})
 LEVELS = ("a", "b", "c")
+MakePapers = Callable[[Net], Papers]
 
 NumberColumns = dict[str, NDArray[np.float64]]
 TextColumns = dict[str, list[str | None]]
+
+
+def undrawn(net: Net) -> Papers:
+    """Return papers without a graph of the net, as packages had them before there were graphs."""
+    del net
+    return PAPERS
+
+
+def drawn(net: Net) -> Papers:
+    """Return papers with the graph of the net."""
+    return dataclasses.replace(PAPERS, graph=graph_of_net(net, name=type(net).__name__.lower(), rows=None))
 
 
 def columns(
@@ -50,7 +66,12 @@ def fitted_encoder(*, numbers: int = 2, categories: int = 1, seed: int = 0) -> R
 
 
 def tiny_diagnosis(
-    *, numbers: int = 2, categories: int = 1, seed: int = 0, hidden: tuple[int, ...] = (8,)
+    *,
+    numbers: int = 2,
+    categories: int = 1,
+    seed: int = 0,
+    hidden: tuple[int, ...] = (8,),
+    papers: MakePapers = undrawn,
 ) -> bytes:
     """Return the package of an untrained `mlp`; another seed is another net over the same columns."""
     encoder = fitted_encoder(numbers=numbers, categories=categories)
@@ -63,7 +84,7 @@ def tiny_diagnosis(
         encoder=encoder,
         outcome=Outcome(target="died", positive="1", rows=400, base_rate=0.25),
         validation=Validation(probabilities=probabilities, labels=labels),
-        papers=PAPERS,
+        papers=papers(net),
     )
 
 
@@ -79,7 +100,12 @@ def checkerboard(*, users: int = 20, items: int = 12) -> Pairs:
 
 
 def tiny_recommender(
-    *, seed: int = 0, users: int = 20, items: int = 12, params: RecommendNet | None = None
+    *,
+    seed: int = 0,
+    users: int = 20,
+    items: int = 12,
+    params: RecommendNet | None = None,
+    papers: MakePapers = undrawn,
 ) -> bytes:
     """Return the package of an untrained recommender over the checkerboard; ids are `u0…` and `i0…`."""
     met = checkerboard(users=users, items=items)
@@ -89,4 +115,6 @@ def tiny_recommender(
         item_ids=[f"i{n}" for n in range(items)],
         item_columns={"title": [f"Film {n}" for n in range(items)]},
     )
-    return recommender_package(net, names=names, training=met, known=met, feedback="implicit", papers=PAPERS)
+    return recommender_package(
+        net, names=names, training=met, known=met, feedback="implicit", papers=papers(net)
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.api.auth import GuardedRoute, needs
 from services.api.dependencies import Caller, Limit, Parts
+from services.api.negotiation import DOT, MERMAID, ONNX, PNG, SVG
+from services.api.net_graphs import NetGraphAnswer, NetGraphQuery, net_graph_response
 from services.api.presenting import alias_answer, model_answer, version_answer
 from services.api.promotion import AliasPlace, Promotion, present_alias, promote
+from services.api.rendering import documented_forms
 from services.api.schemas import (
     AliasAnswer,
     AliasChangeAnswer,
@@ -21,6 +24,8 @@ from services.api.schemas import (
 )
 from shared.db.aliases import list_alias_changes, list_aliases
 from shared.db.registry import get_model, get_version, list_models, list_versions
+from shared.graphs.netgraph_levels import Level
+from shared.graphs.netgraph_picture import HeatName
 from shared.specs.job import ModelName
 
 router = APIRouter(prefix="/v1/models", tags=["models"], route_class=GuardedRoute)
@@ -28,6 +33,26 @@ SEES = [needs("read", "train", "predict")]
 Name = Annotated[ModelName, Path()]
 Alias = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
+
+
+LEVEL = "`layer` shows every layer and operation, `module` one node for each tower, perceptron or head."
+HEAT = "What the boxes of a picture are coloured by; each also says its number."
+GRAPH: dict[int | str, dict[str, Any]] = {
+    200: {"model": NetGraphAnswer, "content": documented_forms(SVG, PNG, DOT, MERMAID, ONNX)},
+    206: {"description": "The range of the ONNX file asked for"},
+    304: {"description": "The client has it"},
+    416: {"description": "The range lies outside the ONNX file"},
+}
+
+
+async def graph_query(
+    name: Name,
+    version: Version,
+    level: Annotated[Level, Query(description=LEVEL)] = "layer",
+    heat: Annotated[HeatName, Query(description=HEAT)] = "none",
+) -> NetGraphQuery:
+    """Return which graph is wanted, and how."""
+    return NetGraphQuery(name, version, level, heat)
 
 
 async def alias_place(name: Name, alias: Alias) -> AliasPlace:
@@ -68,6 +93,20 @@ def read_version(name: Name, version: Version, parts: Parts) -> VersionAnswer:
     """Return one version: the job that made it, its metrics and its card."""
     with parts.database.begin() as cx:
         return version_answer(get_version(cx, name=name, version=version), list_aliases(cx, model=name))
+
+
+@router.get("/{name}/versions/{version}/graph", dependencies=SEES, responses=GRAPH)
+def read_version_graph(
+    query: Annotated[NetGraphQuery, Depends(graph_query)],
+    request: Request,
+    parts: Parts,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Return the graph of a version's net: layers, shapes, parameters, FLOPs of a row, and how it behaves.
+
+    As JSON, SVG, PNG, DOT, Mermaid, or the ONNX file that predictions run, by Accept.
+    """
+    return net_graph_response(parts.database, query, accept=accept, headers=request.headers)
 
 
 @router.put("/{name}/aliases/{alias}", dependencies=[needs("train")])
