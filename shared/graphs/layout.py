@@ -16,6 +16,8 @@ SIZE, LINE = 12.0, 16.0
 """Height of a letter and of a line, in pixels."""
 PADDING = 10.0
 GROUP_HEADER = 20.0
+UNHURRIED = 200
+"""Most edges for which the layout tries hard; beyond, it takes a third of the time for much the same picture."""
 SPACING = {"layer_gap": 30.0, "node_gap": 22.0, "dummy_gap": 16.0, "port_gap": 12.0, "stub": 12.0}
 MARGIN = dict.fromkeys(("top", "bottom", "left", "right"), 8.0)
 Point = tuple[float, float]
@@ -107,6 +109,7 @@ def layered(drawing: Drawing) -> Placed:
         "direction": "leftright" if drawing.flow == "right" else "topbottom",
         "spacing": {**SPACING, "compound_header": GROUP_HEADER},
         "routing": {"port_sides": "facing_only"},
+        "effort": "balanced" if len(request.edges) <= UNHURRIED else "fast",
     }
     found = graphlay.layout({"nodes": request.nodes, "edges": request.edges}, options=options).raw
     low, high = found["bounds"]["min"], found["bounds"]["max"]

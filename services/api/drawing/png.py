@@ -6,8 +6,8 @@ import math
 import re
 from pathlib import Path
 
-MAX_PIXELS = 16_000_000
-"""64 MB while it is drawn; a larger picture is drawn smaller, as a whole."""
+MAX_PIXELS = 8_000_000
+"""32 MB while it is drawn; a larger picture is drawn smaller, as a whole."""
 _SIZE = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)"')
 FONT = Path(__file__).parent / "font" / "DejaVuSans.ttf"
 
