@@ -5,10 +5,10 @@ Whatever cannot be is a finding with its place; nothing is adjusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.catalog import GROUPS_OF_NET
+from shared.catalog import GROUPS_OF_NET, MlpParams
 from shared.errors import Conflict, Finding, Refused
 from shared.lifecycle import DatasetStatus
 from shared.schedules import FROM_SCRATCH, OptimizerTraits, ResolvedSchedule, Start, resolve
@@ -20,6 +20,7 @@ KIND_OF_TASK = {"recommend": "interactions", "diagnose": "records"}
 RANKING_METRICS = ("hr", "ndcg", "recall", "mrr", "coverage")
 RATING_METRICS = ("rmse", "mae")
 BINARY_METRICS = ("auroc", "auprc", "brier", "ece", "log_loss")
+EVERY_TASK = ("val_loss",)
 FEATURE_TYPES = ("number", "category")
 
 
@@ -44,14 +45,21 @@ def admit(spec: JobSpec, *, kind: str, status: str, summary: DatasetSummary | No
     steps = _budget(spec, summary)
     total, per_epoch = steps.total_steps, steps.steps_per_epoch
     kept_steps(spec, total_steps=total, steps_per_epoch=per_epoch)
-    return Admission(steps, planned(spec, total_steps=total, steps_per_epoch=per_epoch))
+    groups = _groups(spec, summary)
+    return Admission(steps, planned(spec, total_steps=total, steps_per_epoch=per_epoch, groups=groups))
 
 
 def planned(
-    spec: JobSpec, *, total_steps: int, steps_per_epoch: int, start: Start = FROM_SCRATCH
+    spec: JobSpec,
+    *,
+    total_steps: int,
+    steps_per_epoch: int,
+    start: Start = FROM_SCRATCH,
+    groups: Sequence[str] | None = None,
 ) -> ResolvedSchedule:
     """Return the schedule of a job in whole steps, from `start` on.
 
+    `groups` are those of the net's parameters, where some that nets of its kind have are known to lack.
     Raises `Refused` when it does not go with the task, the net or the optimizer.
     """
     _refuse(list(_monitor_findings(spec)))
@@ -60,7 +68,7 @@ def planned(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
         optimizer=OptimizerTraits.of(spec.optimizer),
-        groups=GROUPS_OF_NET[spec.net.name],
+        groups=GROUPS_OF_NET[spec.net.name] if groups is None else groups,
         start=start,
     )
 
@@ -68,10 +76,10 @@ def planned(
 def metrics_of(task: RecommendTask | DiagnoseTask) -> tuple[str, ...]:
     """Return the validation metrics that a task yields, by name."""
     if isinstance(task, DiagnoseTask):
-        return BINARY_METRICS
+        return (*BINARY_METRICS, *EVERY_TASK)
     if task.feedback == "explicit":
-        return RATING_METRICS
-    return tuple(f"{name}@{k}" for name in RANKING_METRICS for k in task.evaluation.k)
+        return (*RATING_METRICS, *EVERY_TASK)
+    return (*(f"{name}@{k}" for name in RANKING_METRICS for k in task.evaluation.k), *EVERY_TASK)
 
 
 def _refuse(findings: list[Finding]) -> None:
@@ -97,10 +105,24 @@ def _kind_findings(spec: JobSpec, kind: str) -> Iterator[Finding]:
 
 def _monitor_findings(spec: JobSpec) -> Iterator[Finding]:
     known = metrics_of(spec.task)
+    message = f"this task yields {', '.join(known)}; wanted one of them"
     if spec.early_stopping is not None and spec.early_stopping.monitor not in known:
-        yield Finding(
-            ("early_stopping", "monitor"), f"this task yields {', '.join(known)}; wanted one of them"
-        )
+        yield Finding(("early_stopping", "monitor"), message)
+    feedback = spec.schedule.feedback
+    if feedback is not None and feedback.monitor not in known:
+        yield Finding(("schedule", "feedback", "monitor"), message)
+
+
+def _groups(spec: JobSpec, summary: DatasetSummary) -> tuple[str, ...]:
+    """Return the parameter groups of the net: one over records lacks those it has no use for."""
+    absent = set()
+    if isinstance(spec.task, DiagnoseTask) and isinstance(spec.net, MlpParams):
+        hidden = {spec.task.target, spec.task.split.group, *spec.task.exclude}
+        if not any(c.type == "category" and c.name not in hidden for c in summary.columns):
+            absent.add("embeddings")
+        if not spec.net.hidden:
+            absent.add("body")
+    return tuple(name for name in GROUPS_OF_NET[spec.net.name] if name not in absent)
 
 
 def _task_findings(spec: JobSpec, summary: DatasetSummary) -> Iterator[Finding]:

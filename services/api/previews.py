@@ -143,8 +143,16 @@ def _curve(one: LabelledSchedule, body: PreviewRequest, index: int) -> PreviewCu
         breakpoints_total=schedule.breakpoint_count,
         stats=StatsAnswer.model_validate(stats(schedule), from_attributes=True),
         resolved=schedule.model_dump(mode="json"),
-        warnings=warning_answers(warnings(schedule)),
+        warnings=[*warning_answers(warnings(schedule)), *_unheard(schedule)],
     )
+
+
+def _unheard(schedule: ResolvedSchedule) -> Iterator[WarningAnswer]:
+    """Yield that feedback is not drawn, where there is any."""
+    if schedule.feedback is not None:
+        name = schedule.feedback.name
+        message = f"{name} answers to a training, of which a preview knows nothing: drawn with a multiplier of 1"
+        yield WarningAnswer(code="feedback_not_drawn", message=message, loc=["schedule", "feedback"])
 
 
 def preview(body: PreviewRequest) -> PreviewAnswer:
