@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any
 
@@ -151,7 +152,7 @@ def _unheard(schedule: ResolvedSchedule) -> Iterator[WarningAnswer]:
     """Yield that feedback is not drawn, where there is any."""
     if schedule.feedback is not None:
         name = schedule.feedback.name
-        message = f"{name} answers to a training, of which a preview knows nothing: drawn with a multiplier of 1"
+        message = f"{name} answers to a training, of which a preview knows nothing: drawn with M = 1"
         yield WarningAnswer(code="feedback_not_drawn", message=message, loc=["schedule", "feedback"])
 
 
