@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.lengths import Length, Span
+from shared.schedules.lengths import Span
 from shared.schedules.phase import (
     About,
     Advice,
@@ -47,7 +47,7 @@ class Cosine(ScaledPhase):
     @property
     def horizon(self) -> int:
         """T_max of a resolved phase, in steps."""
-        return cast("Length", self.T_max).steps
+        return self.T_max.steps  # type: ignore[union-attr]  # settled() fills it in
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Literal, Self
 
-from shared.schedules.lengths import Length, Span
+from shared.schedules.lengths import Span
 from shared.schedules.momentum import MomentumCycle, momentum_faults
 from shared.schedules.phase import About, Advice, Corners, Fault, Phase, Place, Rate, Recurrence
 
@@ -98,12 +98,12 @@ class Cyclic(Phase):
     @property
     def down(self) -> int:
         """Steps of a fall in a resolved phase."""
-        return cast("Length", self.step_size_down).steps
+        return self.step_size_down.steps  # type: ignore[union-attr]  # settled() fills it in
 
     @property
     def floor(self) -> float:
         """base_lr of a resolved phase."""
-        return cast("float", self.base_lr)
+        return self.base_lr  # type: ignore[return-value]  # settled() fills it in
 
     def settled(self, place: Place) -> Self:
         """Return the resolved phase; base_lr defaults to the schedule's, the fall to the rise."""
@@ -143,7 +143,7 @@ class Cyclic(Phase):
 
     def swing(self, t: int) -> float:
         """Return g(s)·A ∈ [0, 1] at t."""
-        up, down = self.up, self.down
+        up, down = self.step_size_up.steps, self.down
         cycle, p = divmod(t, up + down)
         s = p / up if p <= up else (up + down - p) / down
         g = window(self.shape, s)
@@ -161,7 +161,8 @@ class Cyclic(Phase):
 
     def lr_at(self, t: int) -> float:
         """Return base + (max−base)·g(s)·A."""
-        return self.floor + (self.max_lr - self.floor) * self.swing(t)
+        floor = self.floor
+        return floor + (self.max_lr - floor) * self.swing(t)
 
     def cycles_momentum(self) -> bool:
         """Whether the phase sets the momentum."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Literal, Self
 
 from shared.schedules.lengths import Length, Span
 from shared.schedules.phase import About, Place, ScaledPhase
@@ -52,5 +52,5 @@ class InverseSqrt(ScaledPhase):
 
     def lr_at(self, t: int) -> float:
         """Return η₀·√(τ/(t+τ))."""
-        tau = cast("Length", self.timescale).steps
+        tau: int = self.timescale.steps  # type: ignore[union-attr]  # settled() fills it in
         return self.eta0 * math.sqrt(tau / (t + tau))

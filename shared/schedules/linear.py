@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.lengths import Length, Span
+from shared.schedules.lengths import Span
 from shared.schedules.phase import About, Advice, Corners, ScaledPhase, short_decay
 
 Factor = Annotated[float, Field(ge=0.0, le=1e6)]
@@ -49,7 +49,7 @@ class Linear(ScaledPhase):
     @property
     def horizon(self) -> int:
         """The ramp n of a resolved phase, in steps."""
-        return cast("Length", self.total_iters).steps
+        return self.total_iters.steps  # type: ignore[union-attr]  # settled() fills it in
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""

@@ -90,7 +90,8 @@ class OneCycle(Phase):
 
     def _leg(self, t: int) -> tuple[int, float]:
         """Return which leg t lies on and how far along, 0 … 1."""
-        e, last = self.peak_at, self.steps - 1
+        steps = self.duration.steps
+        e, last = self.pct_start * steps - 1.0, steps - 1
         t = min(t, last)
         if t <= e:
             return 0, t / e

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import repeat
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -256,7 +256,7 @@ class ScaledPhase(Phase):
     @property
     def eta0(self) -> float:
         """η₀ of a resolved phase."""
-        return cast("float", self.lr)
+        return self.lr  # type: ignore[return-value]  # settled() fills it in
 
     def settled(self, place: Place) -> Self:
         """Return the resolved phase."""

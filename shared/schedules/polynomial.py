@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.lengths import Length, Span
+from shared.schedules.lengths import Span
 from shared.schedules.phase import (
     About,
     Advice,
@@ -57,7 +57,7 @@ class Polynomial(ScaledPhase):
     @property
     def horizon(self) -> int:
         """The decay n of a resolved phase, in steps."""
-        return cast("Length", self.total_iters).steps
+        return self.total_iters.steps  # type: ignore[union-attr]  # settled() fills it in
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""

@@ -48,8 +48,8 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
     edges = [begin - (-k * total // buckets) for k in range(buckets + 1)]
     drawn = {begin, begin + total - 1}
     for first, stop in pairwise(edges):
-        steps = extremes(resolved, start=first, stop=stop)
-        drawn |= {min(steps, key=resolved.lr), max(steps, key=resolved.lr)}
+        rates = {step: resolved.lr(step) for step in extremes(resolved, start=first, stop=stop)}
+        drawn |= {min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)}
     return sorted(drawn)
 
 
