@@ -60,9 +60,9 @@ export async function post(path, body, options = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-/** GET `path` in the form `accept` and hand it to the browser as a file. */
-export async function download(path, accept, name) {
-  const blob = await (await request(path, { accept })).blob();
+/** GET `path` (or POST a `body` to it) in the form `accept` and hand the answer to the browser as a file. */
+export async function download(path, accept, name, options = {}) {
+  const blob = await (await request(path, { accept, ...options })).blob();
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

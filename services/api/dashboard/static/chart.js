@@ -1,6 +1,6 @@
 // One line chart: uPlot with our colours, our readout, and a zoom shared by charts that stand together.
 
-import { axisLook, drawMarks, lineOf, padded, shortStep, swatch } from './chart_look.js';
+import { axisLook, drawMarks, drawSigns, lineOf, padded, shortStep, swatch } from './chart_look.js';
 import { freshId, h, put, setAttr, setText } from './dom.js';
 import { integer, number } from './format.js';
 
@@ -129,7 +129,7 @@ export class Chart {
       axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => this.x.tick(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
       series: [{}, ...this.series.map((series) => lineOf(series))],
       cursor: { sync: { key: this.together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => this.together.setZoom(null) } },
-      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => drawMarks(plot, this.#marks)] },
+      hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => drawMarks(plot, this.#marks)], draw: [(plot) => drawSigns(plot, this.#marks)] },
     };
   }
 

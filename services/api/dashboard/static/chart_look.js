@@ -54,19 +54,16 @@ export function axisLook() {
   return { stroke: ink('--muted'), grid: { stroke: ink('--grid'), width: 1 }, ticks: { stroke: ink('--grid'), width: 1, size: 4 }, font: '11px system-ui, sans-serif' };
 }
 
-/** Draw vertical lines at `marks`: plain numbers, or `{at, tone, sign, row?}` with a sign near the top, `row` lines down. */
+/** Draw vertical lines at `marks`: plain numbers, or `{at, tone, sign, row?}` for a dashed line in its own ink. */
 export function drawMarks(plot, marks) {
-  const { ctx } = plot;
-  ctx.save();
-  ctx.lineWidth = devicePixelRatio;
-  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
-  ctx.textAlign = 'center';
   const short = marks.length > MOST_MARKS;
+  plot.ctx.save();
+  plot.ctx.lineWidth = devicePixelRatio;
   for (const mark of marks) drawMark(plot, typeof mark === 'number' ? { at: mark } : mark, short);
-  ctx.restore();
+  plot.ctx.restore();
 }
 
-function drawMark({ ctx, bbox, valToPos }, { at, tone, sign, row = 0 }, short) {
+function drawMark({ ctx, bbox, valToPos }, { at, tone, sign }, short) {
   const x = Math.round(valToPos(at, 'x', true)) + 0.5;
   if (!(x >= bbox.left && x <= bbox.left + bbox.width)) return;
   const foot = bbox.top + bbox.height;
@@ -76,12 +73,23 @@ function drawMark({ ctx, bbox, valToPos }, { at, tone, sign, row = 0 }, short) {
   ctx.moveTo(x, short && !sign ? foot - 6 * devicePixelRatio : bbox.top);
   ctx.lineTo(x, foot);
   ctx.stroke();
-  if (sign) drawSign(ctx, { x, y: bbox.top + (12 + 16 * row) * devicePixelRatio, sign, tone, edge: bbox.left + bbox.width });
+}
+
+/** Write the signs of `marks` near the top, over the lines, each `row` lines down. */
+export function drawSigns(plot, marks) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = 'center';
+  for (const { at, tone, sign, row = 0 } of marks.filter((mark) => mark.sign)) {
+    const x = plot.valToPos(at, 'x', true);
+    if (x >= bbox.left && x <= bbox.left + bbox.width) drawSign(ctx, { x, y: bbox.top + (12 + 17 * row) * devicePixelRatio, sign, tone, edge: bbox.left + bbox.width });
+  }
+  ctx.restore();
 }
 
 function drawSign(ctx, { x, y, sign, tone, edge }) {
-  const room = 4 * devicePixelRatio;
-  const half = ctx.measureText(sign).width / 2 + room;
+  const half = ctx.measureText(sign).width / 2 + 4 * devicePixelRatio;
   const centre = Math.min(x, edge - half);
   ctx.fillStyle = ink('--surface');
   ctx.fillRect(centre - half, y - 11 * devicePixelRatio, half * 2, 15 * devicePixelRatio);

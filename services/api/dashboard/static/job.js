@@ -3,6 +3,10 @@
 import { get } from './api.js';
 import { Curve } from './curve.js';
 import { announce, h, put } from './dom.js';
+import { ForkDialog } from './job/fork.js';
+import { Gradients } from './job/gradients.js';
+import { Lineage } from './job/lineage.js';
+import { RateEvents, driftAlert } from './job/rate_events.js';
 import { EventList, downloads, specBox } from './job_details.js';
 import { JobCharts } from './job_charts.js';
 import { JobFacts } from './job_facts.js';
@@ -15,6 +19,7 @@ import { follow } from './sse.js';
 const LIVE_MS = 2_000;
 const STILL_MS = 10_000;
 const DRAW_MS = 120;
+const GRADIENTS_MS = 5_000;
 
 /** Show the job `name` in `root` until `signal` aborts. */
 export function showJob(root, { name, signal }) {
@@ -25,6 +30,7 @@ class JobPage {
   #job = null;
   #drawn = 0;
   #drawTimer = null;
+  #sampled = 0;
 
   constructor(root, id, signal) {
     this.id = id;
@@ -36,14 +42,19 @@ class JobPage {
     this.charts = new JobCharts(this.curve, { signal });
     this.report = new ReportPanel(this.base);
     this.events = new EventList(this.base);
+    this.rates = new RateEvents(this.base, { after: () => this.again(), onEvent: () => this.#loadCurve() });
+    this.gradients = new Gradients(this.base, { signal });
+    this.fork = new ForkDialog(this.base);
+    this.lineage = new Lineage(id, { onFork: () => this.fork.open(this.#job) });
+    this.drift = h('div', { class: 'trouble' });
     this.spec = h('div');
-    put(root, this.facts.element, this.trouble.element, this.#layout());
+    put(root, this.facts.element, this.lineage.element, this.trouble.element, this.drift, this.#layout(), this.fork.element);
   }
 
   #layout() {
     return h('div', { class: 'job-grid' },
-      h('section', { class: 'job-main', 'aria-label': 'Curves' }, this.charts.element, downloads(this.base, this.id, this.trouble.acted)),
-      h('aside', { class: 'job-side', 'aria-label': 'Verdict and events' }, this.report.summary, this.facts.warnings, this.events.element),
+      h('section', { class: 'job-main', 'aria-label': 'Curves' }, this.charts.element, downloads(this.base, this.id, this.trouble.acted), this.gradients.element),
+      h('aside', { class: 'job-side', 'aria-label': 'Verdict and events' }, this.report.summary, this.facts.warnings, this.rates.element, this.events.element),
       h('section', { class: 'job-wide', 'aria-label': 'Report' }, this.report.element, this.spec));
   }
 
@@ -58,14 +69,17 @@ class JobPage {
     this.trouble.asked(null);
     this.facts.update(job);
     this.charts.setTotal(job.total_steps);
+    this.lineage.show(job);
     if (!before) await this.#begin(job);
     if (before?.status !== job.status) await this.#statusChanged(before, job);
+    else if (LIVE.has(job.status)) await this.#liveParts(job);
   }
 
   async #begin(job) {
     document.title = `${job.model ?? job.spec?.model ?? this.id} · Gradus`;
     put(this.spec, specBox(job.spec));
     await this.#loadCurve();
+    if (job.parent) this.#loadParent(job).catch(() => {});
     if (LIVE.has(job.status)) this.#follow();
   }
 
@@ -73,13 +87,27 @@ class JobPage {
     if (before) announce(`Job ${job.status}`);
     if (before && !LIVE.has(before.status) && LIVE.has(job.status)) this.#follow();
     if (before && !LIVE.has(job.status)) await this.#loadCurve();
-    await Promise.all([this.events.load(this.signal), this.report.load(job, this.signal)]);
+    await Promise.all([this.events.load(this.signal), this.report.load(job, this.signal), this.#liveParts(job, { now: true }), this.lineage.loadChildren(this.signal)]);
+  }
+
+  /** What grows beside the curve while a job runs: changes of the rate, and gradients now and then. */
+  async #liveParts(job, { now = false } = {}) {
+    const due = now || performance.now() - this.#sampled > GRADIENTS_MS;
+    if (due) this.#sampled = performance.now();
+    await Promise.all([this.rates.show(this.curve, job, this.signal), due ? this.gradients.load(this.signal) : null]);
   }
 
   async #loadCurve() {
     this.curve.load(await get(`${this.base}/curve?points=1000`, { signal: this.signal }));
+    put(this.drift, driftAlert(this.curve.drift));
     this.charts.draw();
     this.facts.newest(this.curve);
+  }
+
+  /** The curve of the job that this one went on from, up to there. */
+  async #loadParent(job) {
+    const parent = await get(`/v1/training_jobs/${encodeURIComponent(job.parent)}/curve?points=1000&to=${job.start_step}`, { signal: this.signal });
+    this.charts.setParent(parent, job.start_step);
   }
 
   #follow() {

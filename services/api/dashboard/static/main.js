@@ -5,6 +5,7 @@ import { startHeader } from './header.js';
 import { keyBox, refusedBox } from './notices.js';
 import { key, onKeyChange, takeKeyFromAddress, wasRefused } from './session.js';
 import { showDatasets } from './datasets.js';
+import { showExpression } from './graphs/expression.js';
 import { showJob } from './job.js';
 import { showJobs } from './jobs.js';
 import { showModel } from './model.js';
@@ -16,6 +17,7 @@ import { showSweep } from './sweeps/sweep.js';
 import { showNewRange } from './ranges/create.js';
 import { showRanges } from './ranges/list.js';
 import { showRange } from './ranges/test.js';
+import { showVersion } from './version.js';
 import { parseRoute } from './route.js';
 
 const SECTIONS = {
@@ -23,7 +25,8 @@ const SECTIONS = {
   schedules: { title: 'Schedules', list: showPlayground, one: showPlayground },
   sweeps: { title: 'Sweeps', list: showSweeps, one: (root, asked) => (asked.name === 'new' ? showNewSweep : showSweep)(root, asked) },
   ranges: { title: 'LR range tests', list: showRanges, one: (root, asked) => (asked.name === 'new' ? showNewRange : showRange)(root, asked) },
-  models: { title: 'Models', list: showModels, one: showModel },
+  models: { title: 'Models', list: showModels, one: (root, asked) => (asked.rest.length ? showVersion : showModel)(root, asked) },
+  graphs: { title: 'Computation graphs', list: showExpression, one: showExpression },
   datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
 };
 

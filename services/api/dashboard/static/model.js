@@ -45,7 +45,7 @@ class ModelPage {
     if (text === this.#shown) return;
     this.#shown = text;
     put(this.aliases, aliasChips(model.aliases));
-    put(this.versions, h('h2', {}, 'Versions'), versionTable(versions.data));
+    put(this.versions, h('h2', {}, 'Versions'), versionTable(this.name, versions.data));
     this.#offer(model, versions.data);
     if (versions.data.length) await this.#ask();
   }
@@ -73,12 +73,12 @@ class ModelPage {
   }
 }
 
-function versionTable(versions) {
+function versionTable(name, versions) {
   const names = metricOrder([...new Set(versions.flatMap((version) => Object.keys(plainMetrics(version.metrics))))]).slice(0, SHOWN_METRICS);
   const columns = ['Version', 'Aliases', ...names.map(metricName), 'Job', 'Created'];
   const rows = versions.map((version) => {
     const metrics = plainMetrics(version.metrics);
-    const cells = [String(version.version), chips(version.aliases), ...names.map((name) => fixed(metrics[name])), jobLink(version.job), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
+    const cells = [h('a', { href: `#/models/${encodeURIComponent(name)}/${version.version}` }, `version ${version.version}`), chips(version.aliases), ...names.map((metric) => fixed(metrics[metric])), jobLink(version.job), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
     return h('tr', {}, cells.map((cell, at) => h('td', { 'data-label': columns[at] }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));

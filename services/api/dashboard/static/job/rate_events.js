@@ -3,7 +3,7 @@
 import { get, post } from '../api.js';
 import { announce, freshId, h, put } from '../dom.js';
 import { clock, integer, number } from '../format.js';
-import { LIVE } from '../job_parts.js';
+import { LIVE, isJudged } from '../job_parts.js';
 import { errorBox } from '../notices.js';
 
 const CAUSES = { plateau: 'plateau: no progress', greedy: 'greedy', manual: 'a person', fork: 'fork: carried over from the parent' };
@@ -12,29 +12,34 @@ export class RateEvents {
   #list = h('ol', { class: 'rate-events' });
   #pending = h('ul', { class: 'plain-list' });
   #answer = h('div');
+  #newest = 0;
   #form = h('div');
   element = h('section', { class: 'card', 'aria-label': 'Changes of the rate', hidden: true }, h('h2', {}, 'Changes of the rate'), this.#list, this.#pending, this.#form, this.#answer);
 
-  constructor(base, { after }) {
+  constructor(base, { after, onEvent }) {
     this.base = base;
     this.after = after;
+    this.onEvent = onEvent;
     put(this.#form, this.#scaleForm());
   }
 
-  /** Show the events of `curve` and the requests that wait, for a job of this status. */
+  /** Show the events of `curve` and the requests that wait; `onEvent()` follows when there are more than it knows. */
   async show(curve, job, signal) {
-    const live = LIVE.has(job.status);
+    const live = LIVE.has(job.status) && !isJudged(job);
     this.element.hidden = !live && curve.lr_events.length === 0;
     this.#form.hidden = !live;
     put(this.#list, curve.lr_events.map((event, at) => eventItem(event, at + 1)));
-    if (live) await this.#showPending(signal);
+    if (live) await this.#ask(curve, signal);
     else put(this.#pending);
   }
 
-  async #showPending(signal) {
-    const { requests = [] } = await get(`${this.base}/lr_events`, { signal });
+  async #ask(curve, signal) {
+    const { requests, events } = await get(`${this.base}/lr_events`, { signal });
     const waiting = requests.filter((request) => request.status === 'pending');
-    put(this.#pending, waiting.map((request) => h('li', {}, `Scale by ${number(request.scale)} waits for the next step`, request.reason ? `: ${request.reason}` : '')));
+    put(this.#pending, waiting.map((request) => h('li', {}, `× ${number(request.scale)} waits for the next step`, request.reason ? `: ${request.reason}` : '')));
+    const newest = Math.max(0, ...events.map((event) => event.seq));
+    if (newest > this.#newest) await this.onEvent();
+    this.#newest = newest;
   }
 
   #scaleForm() {
@@ -54,7 +59,7 @@ export class RateEvents {
       }
       button.disabled = false;
     };
-    return h('form', { class: 'scale-form', onsubmit: submit }, h('p', { class: 'field' }, h('label', { for: scale.id }, 'Scale the rate by'), scale), h('p', { class: 'field grow' }, h('label', { for: reason.id }, 'Reason'), reason), button);
+    return h('form', { class: 'scale-form', onsubmit: submit }, h('p', { class: 'field' }, h('label', { for: scale.id }, 'Scale by'), scale), h('p', { class: 'field grow' }, h('label', { for: reason.id }, 'Reason'), reason), button);
   }
 }
 
