@@ -138,7 +138,15 @@ class PairBatches(_Blocks):
     the items that the user did not meet in training.
     """
 
-    def __init__(self, pairs: Pairs, *, plan: EpochPlan, negatives: int, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        pairs: Pairs,
+        *,
+        plan: EpochPlan,
+        negatives: int,
+        device: torch.device | str,
+        met: Met | None = None,
+    ) -> None:
         device = torch.device(device)
         self._negatives = negatives if pairs.ratings is None else 0
         super().__init__(
@@ -149,9 +157,13 @@ class PairBatches(_Blocks):
         self._ratings_R = None if pairs.ratings is None else torch.as_tensor(pairs.ratings).float().to(device)
         self._n_items = pairs.n_items
         known = self._users_R * pairs.n_items + self._items_R
-        self._met = Met(known, n_users=pairs.n_users, n_items=pairs.n_items, device=device)
+        self._met = met or Met(known, n_users=pairs.n_users, n_items=pairs.n_items, device=device)
         if self._negatives:
             self._met.check_negatives_exist()
+
+    def beside(self, pairs: Pairs, *, plan: EpochPlan) -> PairBatches:
+        """Return batches of other pairs, whose negatives are drawn as these batches draw theirs."""
+        return PairBatches(pairs, plan=plan, negatives=self._negatives, device=self._device, met=self._met)
 
     def take(self, step: int) -> Batch:
         """Return the batch of a step: inputs (users_B, items_BN), targets ratings_B1 or none."""

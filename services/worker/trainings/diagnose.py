@@ -21,6 +21,7 @@ from services.worker.nets import Sizes, build
 from services.worker.nets.mlp import Mlp
 from services.worker.package import Outcome, Papers, Validation, diagnosis_package
 from services.worker.training.objective import objective_of
+from services.worker.trainings.heldout import HeldOut, held_out_records
 from services.worker.trainings.labels import Labels, binary_labels, group_values
 from services.worker.trainings.plan import Course, finite
 from services.worker.trainings.scoring import probabilities
@@ -62,6 +63,7 @@ class DiagnosePlan:
     encoder: RecordEncoder
     encoded: Encoded
     groups: list[str | None] | None
+    held_out: HeldOut | None
 
     @property
     def main_metric(self) -> str:
@@ -76,7 +78,9 @@ class DiagnosePlan:
     def validate(self) -> dict[str, float]:
         """Measure the net on the validation part."""
         part = self.parts.validation
-        return finite(evaluate_probabilities(self.labels.values[part], self._predict(part)))
+        found = evaluate_probabilities(self.labels.values[part], self._predict(part))
+        loss = None if self.held_out is None else self.held_out.loss(self.course)
+        return finite({**found, "val_loss": loss})
 
     def settle(self) -> None:
         """Give levels that no training row had the mean embedding."""
@@ -144,7 +148,12 @@ def plan_diagnose(
     encoder = RecordEncoder.fit(training.numbers, training.categories, transform=spec.net.numbers)  # type: ignore[union-attr]
     encoded = encoder.encode_columns(features.numbers, features.categories)
     course = _course(spec, schedule, device, encoder=encoder, encoded=encoded, labels=labels, parts=parts)
-    return DiagnosePlan(course, task, features, labels, parts, encoder, encoded, groups)
+    held_out = held_out_records(_records(encoded, labels, parts.validation), seed=spec.seed, device=device)
+    return DiagnosePlan(course, task, features, labels, parts, encoder, encoded, groups, held_out)
+
+
+def _records(encoded: Encoded, labels: Labels, rows: Longs) -> EncodedRecords:
+    return EncodedRecords(encoded.numbers_BF[rows], encoded.codes_BC[rows], labels.values[rows])
 
 
 def _course(  # noqa: PLR0913 - one value each of what was just made
@@ -167,7 +176,7 @@ def _course(  # noqa: PLR0913 - one value each of what was just made
         device=device,
         net=build(spec.net, sizes, seed=spec.seed).to(device),
         batches=RecordBatches(
-            EncodedRecords(encoded.numbers_BF[rows], encoded.codes_BC[rows], labels.values[rows]),
+            _records(encoded, labels, rows),
             plan=EpochPlan(rows=nominal, batch_size=spec.batch_size, seed=spec.seed),
             device=device,
         ),

@@ -16,11 +16,18 @@ from services.worker.evaluation.ranking import RankingResult, Scorer, evaluate_r
 from services.worker.evaluation.ratings import RatingResult, evaluate_ratings
 from services.worker.evaluation.report import Candidate, ranking_report, rating_report
 from services.worker.evaluation.seen import mask_of
-from services.worker.evaluation.splits import Holdout, InteractionSplit, split_interactions
+from services.worker.evaluation.splits import (
+    Floats32,
+    Holdout,
+    InteractionSplit,
+    Ints,
+    split_interactions,
+)
 from services.worker.nets import Sizes, build
 from services.worker.package import Names, Papers, recommender_package
 from services.worker.package import Pairs as PackedPairs
 from services.worker.training.objective import objective_of
+from services.worker.trainings.heldout import HeldOut, held_out_pairs
 from services.worker.trainings.plan import Course, finite
 from services.worker.trainings.scoring import full_scorer, pair_scorer
 from services.worker.trainings.session import Session
@@ -40,6 +47,7 @@ class RecommendPlan:
     task: RecommendTask
     interactions: Interactions
     split: InteractionSplit
+    held_out: HeldOut | None
 
     @property
     def main_metric(self) -> str:
@@ -56,9 +64,10 @@ class RecommendPlan:
     def validate(self) -> dict[str, float]:
         """Measure the net on the validation part, at most 2,000 users of it."""
         chosen = sample_users(self.split.validation, seed=self.course.spec.seed)
-        if self.task.feedback == "explicit":
-            return finite(self._rate(chosen).metrics)
-        return finite(self._rank(self._scorer, chosen, part="validation").metrics)
+        explicit = self.task.feedback == "explicit"
+        judged = self._rate(chosen) if explicit else self._rank(self._scorer, chosen, part="validation")
+        loss = None if self.held_out is None else self.held_out.loss(self.course)
+        return finite({**judged.metrics, "val_loss": loss})
 
     def settle(self) -> None:
         """Change nothing: every user has training rows, and every item was at least drawn as a negative."""
@@ -159,29 +168,34 @@ def plan_recommend(
         users=split.n_users, items=split.n_items, start=float(_ratings(split).mean()) if explicit else 0.0
     )
     negatives = 0 if explicit else getattr(spec.net, "negatives", 0)
+    batches = PairBatches(
+        _pairs_of(split, split.train_users, split.train_items, split.train_ratings if explicit else None),
+        plan=EpochPlan(rows=len(split.train_users), batch_size=spec.batch_size, seed=spec.seed),
+        negatives=negatives,
+        device=device,
+    )
     course = Course(
         spec=spec,
         schedule=schedule,
         device=device,
         net=build(spec.net, sizes, seed=spec.seed).to(device),
-        batches=PairBatches(
-            TrainingPairs(
-                split.train_users,
-                split.train_items,
-                split.train_ratings if explicit else None,
-                split.n_users,
-                split.n_items,
-            ),
-            plan=EpochPlan(rows=len(split.train_users), batch_size=spec.batch_size, seed=spec.seed),
-            negatives=negatives,
-            device=device,
-        ),
+        batches=batches,
         objective=objective_of(
             task="recommend", feedback=task.feedback, loss=getattr(spec.net, "loss", None)
         ),
         samples_per_row=1 + negatives,
     )
-    return RecommendPlan(course, task, interactions, split)
+    chosen = sample_users(split.validation, seed=spec.seed)
+    held_out = held_out_pairs(
+        _pairs_of(split, chosen.users, chosen.items, chosen.ratings if explicit else None),
+        batches,
+        seed=spec.seed,
+    )
+    return RecommendPlan(course, task, interactions, split, held_out)
+
+
+def _pairs_of(split: InteractionSplit, users: Ints, items: Ints, ratings: Floats32 | None) -> TrainingPairs:
+    return TrainingPairs(users, items, ratings, split.n_users, split.n_items)
 
 
 def sample_users(holdout: Holdout, *, seed: int, limit: int = VALIDATION_USERS) -> Holdout:

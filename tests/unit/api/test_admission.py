@@ -112,7 +112,7 @@ def test_the_monitored_metric_is_one_that_the_task_yields(
 
 def test_explicit_feedback_yields_errors_of_ratings() -> None:
     task = recommend(task={"name": "recommend", "feedback": "explicit"}).task
-    assert set(metrics_of(task)) == {"rmse", "mae"}
+    assert set(metrics_of(task)) == {"rmse", "mae", "val_loss"}
 
 
 def test_implicit_feedback_yields_every_depth_asked_for() -> None:
