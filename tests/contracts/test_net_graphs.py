@@ -18,7 +18,7 @@ from services.worker.package.netgraph.catalogue import KINDS
 from services.worker.package.weights import served_form
 from services.worker.training.objective import objective_of
 from shared.catalog import NETS_OF_TASK, AnyNet, MfParams, MlpParams, NeumfParams
-from shared.graphs.netgraph import NetEdge, NetGraph, NetNode
+from shared.graphs.netgraph import NetEdge, NetGraph, NetNode, SampleFacts
 from shared.graphs.netgraph_levels import at_level, contracted
 
 SIZES = Sizes(users=150, items=200, numbers=5, levels=(4, 9), start=0.25)
@@ -128,11 +128,11 @@ class TestEveryNet:
 
     def test_gradients_are_those_of_the_plain_net_to_the_bit(self, params: AnyNet) -> None:
         net, rows = served_form(net_of(params)), rows_of(params, rows=40)
-        rows.objective(net(*rows.inputs), rows.targets).backward()
+        rows.objective(net(*rows.inputs), rows.targets).backward()  # type: ignore[no-untyped-call]
         copy = served_form(net_of(params))
         example = Example(rows.inputs, KINDS[type(net)].layout, lambda out: rows.objective(out, rows.targets))
         run = wiring_of(copy, example).run(copy, rows.inputs)
-        example.loss(run.left["output"][0]).backward()
+        example.loss(run.left["output"][0]).backward()  # type: ignore[no-untyped-call]
         for (name, plain), (_, traced) in zip(net.named_parameters(), copy.named_parameters(), strict=True):
             assert plain.grad is not None, name
             assert traced.grad is not None, name
@@ -141,10 +141,10 @@ class TestEveryNet:
     def test_norms_and_moments_are_those_of_the_batch(self, params: AnyNet) -> None:
         net, rows, found = served_form(net_of(params)), rows_of(params, rows=40), graph(params)
         output = net(*rows.inputs)
-        rows.objective(output, rows.targets).backward()
-        gradients = {name: p.grad for name, p in net.named_parameters()}
+        rows.objective(output, rows.targets).backward()  # type: ignore[no-untyped-call]
+        gradients = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
         for node in (n for n in found.nodes if n.weights):
-            wanted = torch.cat([(gradients[w]).flatten() for w in node.weights]).norm()
+            wanted = torch.cat([gradients[w].flatten() for w in node.weights]).norm()
             assert node.gradient_norm == pytest.approx(float(wanted), rel=1e-5), node.id
         last, output = found.nodes[-1], output.detach()
         assert last.activation_mean == pytest.approx(float(output.mean()), rel=1e-5)
@@ -195,7 +195,7 @@ class TestEveryNet:
         }
         assert len(texts) == 1
         assert '"source":"synthetic"' in texts.pop()
-        assert graph(params).sample.model_dump() == {"rows": 40, "source": "training"}
+        assert graph(params).sample == SampleFacts(rows=40, source="training")
 
 
 def numbers_in(value: object) -> Iterator[float]:
@@ -257,7 +257,8 @@ class Recurrent(nn.Module):
 
     def forward(self, codes_BT: Tensor) -> Tensor:
         states, _ = self.history(self.events(codes_BT))
-        return self.head(states[:, -1]).squeeze(-1)
+        logits: Tensor = self.head(states[:, -1]).squeeze(-1)
+        return logits
 
 
 class Attentive(nn.Module):
@@ -270,7 +271,8 @@ class Attentive(nn.Module):
         self.head = nn.Linear(8, 1)
 
     def forward(self, codes_BT: Tensor) -> Tensor:
-        return self.head(self.encoder(self.events(codes_BT)).mean(1)).squeeze(-1)
+        logits: Tensor = self.head(self.encoder(self.events(codes_BT)).mean(1)).squeeze(-1)
+        return logits
 
 
 def sequence_graph(net: nn.Module) -> NetGraph:
@@ -312,7 +314,8 @@ class Gated(nn.Module):
         hidden = self.first(numbers_BF)
         if hidden.abs().mean() > 100:
             hidden = hidden / 100
-        return self.rest(hidden * self.scale).squeeze(-1)
+        logits: Tensor = self.rest(hidden * self.scale).squeeze(-1)
+        return logits
 
 
 class TestANetThatCannotBeTraced:
