@@ -9,11 +9,11 @@ from uuid import UUID
 
 from services.api.admission import planned
 from services.api.submission import Asked, Submission, canonical, request_digest
-from shared.db import blobs, jobs, registry
+from shared.db import blobs, jobs, lr_events, registry
 from shared.db.engine import Connection
 from shared.errors import Conflict, Finding, NotFound, Refused
 from shared.lifecycle import JobKind
-from shared.schedules import ResolvedSchedule, Start
+from shared.schedules import ResolvedSchedule, Start, multiplier_at
 from shared.schedules.lengths import round_half_up
 from shared.specs.fork import ForkSpec
 from shared.specs.ids import new_uuid, parse_id
@@ -58,6 +58,8 @@ def fork_job(submission: Submission, *, parent_id: UUID, asked_for: ForkSpec, as
         branch = branch_of(parent, step=held.step, asked_for=asked_for)
         registry.require_task(cx, name=branch.spec.model, task=branch.spec.task.name)
         inserted = jobs.insert_job(cx, job=_child(parent, held, branch=branch, asked=asked, terms=terms))
+        if inserted.created:
+            _copy_multiplier(cx, parent, inserted.row)
     if inserted.created:
         submission.announce_created(inserted.row)
     return inserted.row
@@ -161,6 +163,16 @@ def _child(
         request_id=asked.request_id,
         idempotency_key=asked.idempotency_key,
     )
+
+
+def _copy_multiplier(cx: Connection, parent: jobs.JobRow, child: jobs.JobRow) -> None:
+    """Begin under M as the parent's events had made it by then; where there were none it is 1 anyway."""
+    events = lr_events.live_events(lr_events.list_lr_events(cx, job_id=parent.id))
+    if events and events[0].step <= child.start_step:
+        multiplier = multiplier_at(events, child.start_step)
+        lr_events.write_fork_event(
+            cx, job_id=child.id, step=child.start_step, multiplier=multiplier, actor=child.owner
+        )
 
 
 def refused(finding: Finding) -> Refused:

@@ -98,12 +98,17 @@ class Driver:
         self._steering.restore(snapshot.extra)
 
     def _begin(self) -> None:
-        """Put a fork where its parent's checkpoint was taken; early stopping and the best begin anew."""
+        """Put a fork where its parent's checkpoint was taken; early stopping and the best begin anew.
+
+        What listens to the loss does so too, unless the plan that goes on is the parent's own.
+        """
         snapshot = self._session.parent_snapshot()
         if snapshot is None:
             return
         restore(snapshot, net=self._course.net, optimizer=self._optimizer, batches=self._course.batches)
         self._recorder.step = snapshot.step
+        if self._course.schedule.start_step < snapshot.step:
+            self._steering.restore({"feedback": snapshot.extra.get("feedback")})
 
     def _train(self) -> None:
         """Make every update that is left; the end of an epoch or of the run evaluates and may end it."""

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.db.engine import Database
+from shared.db.lr_events import NewLrEvent, append_events
 from shared.specs.ids import new_uuid
 from tests.support.rows import a_checkpoint
 from tests.support.training import TrainedJob, job_body, ready_dataset, running_job
@@ -188,3 +189,23 @@ def test_checkpoints_to_be_kept_are_checked_at_admission(client: httpx.Client, d
 def test_a_kept_checkpoint_says_so(client: httpx.Client, parent: TrainedJob) -> None:
     listed = client.get(f"{JOBS}/{parent.id}/checkpoints").json()["data"]
     assert [c["kept"] for c in listed] == [False, False]
+
+
+def test_the_multiplier_at_the_checkpoint_is_copied(
+    client: httpx.Client, database: Database, parent: TrainedJob
+) -> None:
+    """Halved at 30 and again at 43: the checkpoint of step 20 knows neither, that of 40 the first."""
+    halved = [
+        NewLrEvent(seq=n, step=step, cause="manual", m_before=2 * m, m_after=m, reason="a test")
+        for n, step, m in ((1, 30, 0.5), (2, 43, 0.25))
+    ]
+    with database.begin() as cx:
+        append_events(cx, job_id=parent.uuid, fence=parent.claim.fence, events=halved)
+    early, late = (
+        fork(client, parent, schedule=COOLDOWN, checkpoint=c).json()["id"] for c in ("best", "last")
+    )
+    shown = [client.get(f"{JOBS}/{job}/curve").json()["lr_events"] for job in (early, late)]
+    assert shown[0] == []
+    assert [(e["seq"], e["step"], e["cause"], e["m_after"]) for e in shown[1]] == [(0, 40, "fork", 0.5)]
+    plan = client.get(f"{JOBS}/{late}/curve").json()["plan"]
+    assert (plan["steps"][0], plan["lr"][0]) == (40, 0.5 * 0.1)

@@ -19,6 +19,7 @@ from shared.db.curves import read_curve, read_evaluations
 from shared.db.engine import Database
 from shared.db.job_leases import requeue
 from shared.db.jobs import get_job
+from shared.db.lr_events import list_lr_events
 from shared.errors import NotFound
 from shared.schedules import OptimizerTraits, ResolvedSchedule, ScheduleSpec, Start, resolve
 from shared.storage import Storage
@@ -178,3 +179,33 @@ def test_a_fork_whose_parents_checkpoint_is_gone_says_so(school: School):
         cx.execute(text("DELETE FROM checkpoint WHERE job_id = :job AND step = 3"), {"job": parent})
     with pytest.raises(NotFound, match="no such checkpoint"):
         school.attempt(StopFlag())
+
+
+def test_what_listens_to_the_loss_goes_on_with_the_parents_own_plan(database: Database, tmp_path: Path):
+    """No gain is large enough, so plateau halves the rate after the second, third … evaluation.
+
+    The fork begins after the first, whose count it must know; what it does then it writes as its own events.
+    """
+    school = School(database, Storage(tmp_path.as_uri()))
+    feedback = {
+        "name": "plateau",
+        "monitor": "ndcg@10",
+        "mode": "max",
+        "factor": 0.5,
+        "patience": 0,
+        "threshold": 10.0,
+    }
+    schedule = {"name": "constant", "base_lr": 0.05, "feedback": feedback}
+    school.enrol(schedule=schedule, batch_size=8, keep_checkpoints=["1ep"])
+    school.add()
+    school.attempt(StopFlag())
+    parent, cut = school.job_id, school.budget.steps_per_epoch
+    school.add_fork(parent=parent, step=cut, spec=school.spec, schedule=parents_own(school))
+    school.attempt(StopFlag())
+    assert traces(school, school.job_id, after=cut) == traces(school, parent, after=cut)
+    assert events(school, school.job_id) == [e for e in events(school, parent) if e[0] > cut] != []
+
+
+def events(school: School, job_id: UUID) -> list[tuple[int, float]]:
+    with school.database.begin() as cx:
+        return [(row.step, row.m_after) for row in list_lr_events(cx, job_id=job_id)]
