@@ -15,6 +15,7 @@ from services.worker.trainings.session import Session, StopFlag
 from shared.db.blobs import list_checkpoints
 from shared.db.curves import read_curve, read_evaluations
 from shared.db.engine import Database
+from shared.db.gradients import read_samples
 from shared.db.job_writes import Progress, Result
 from shared.db.jobs import NewJob, get_job, get_report, insert_job
 from shared.db.lr_events import LrEvents
@@ -172,6 +173,7 @@ class School:
             return {
                 "curve": read_curve(cx, job_id=self.job_id),
                 "evaluations": [(e.step, e.epoch, e.metrics) for e in evaluations],
+                "flow": list(read_samples(cx, job_id=self.job_id)),
                 "best": row.best,
                 "step": row.step,
                 "report": get_report(cx, job_id=self.job_id),
