@@ -17,7 +17,7 @@ Key = Callable[[NetNode], str | None]
 
 def at_level(graph: NetGraph, level: Level) -> NetGraph:
     """Return a graph as it is, or with one node for each of its modules."""
-    return graph if level == "layer" else contracted(graph, lambda node: node.module)
+    return graph if level == "layer" else contracted(graph, lambda node: node.module, kind="module")
 
 
 def without_crowds(graph: NetGraph) -> NetGraph:
@@ -72,8 +72,11 @@ class _Parts:
         return end in seen
 
 
-def contracted(graph: NetGraph, key: Key) -> NetGraph:
-    """Return a graph with one node for all that share a key; nodes without one stay themselves."""
+def contracted(graph: NetGraph, key: Key, *, kind: str | None = None) -> NetGraph:
+    """Return a graph with one node for all that share a key; nodes without one stay themselves.
+
+    `kind` is the type of nodes put together, by default that of the first.
+    """
     before, _ = _neighbours(graph)
     parts = _Parts()
     for node in graph.nodes:
@@ -85,7 +88,7 @@ def contracted(graph: NetGraph, key: Key) -> NetGraph:
         if parts.of[e.source] != parts.of[e.target]
     )
     outer = tuple(NetEdge(source=a, target=b, shape=shape) for a, b, shape in edges)
-    nodes = (_joined(names[i], members, graph) for i, members in enumerate(parts.members))
+    nodes = (_joined(names[i], members, graph, kind) for i, members in enumerate(parts.members))
     return graph.model_copy(update={"nodes": tuple(nodes), "edges": outer})
 
 
@@ -102,7 +105,7 @@ def _names(parts: list[list[NetNode]]) -> list[str]:
     return names
 
 
-def _joined(name: str, members: list[NetNode], graph: NetGraph) -> NetNode:
+def _joined(name: str, members: list[NetNode], graph: NetGraph, kind: str | None) -> NetNode:
     if len(members) == 1:
         return members[0]
     inside = {node.id for node in members}
@@ -113,6 +116,7 @@ def _joined(name: str, members: list[NetNode], graph: NetGraph) -> NetNode:
     return _sum(
         name,
         members,
+        kind=kind or members[0].type,
         last=last,
         inputs=tuple(dict.fromkeys(arriving)),
         outputs=tuple(dict.fromkeys(e.shape for e in leaving)),
@@ -123,17 +127,16 @@ def _sum(
     name: str,
     members: list[NetNode],
     *,
+    kind: str,
     last: NetNode | None,
     inputs: tuple[Lengths, ...],
     outputs: tuple[Lengths, ...],
 ) -> NetNode:
     """Return one node for many: costs add up, norms as lengths do, activations are those that leave."""
-    types = {node.type for node in members}
-    first, final = members[0].path, members[-1].path
     return NetNode(
         id=name,
-        path=f"{first} … {final}" if len(types) == 1 else "",
-        type=types.pop() if len(types) == 1 else "module",
+        path="" if kind == "module" else f"{members[0].path} … {members[-1].path}",
+        type=kind,
         module=members[0].module,
         layers=sum(node.layers for node in members),
         inputs=inputs,
