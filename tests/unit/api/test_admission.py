@@ -139,3 +139,64 @@ def test_a_split_that_leaves_nothing_is_refused() -> None:
 def test_a_schedule_may_name_only_groups_of_the_net_it_drives():
     spec = recommend(schedule={"name": "constant", "base_lr": 0.1, "groups": {"body": {"lr_mult": 2.0}}})
     assert places(spec, FILMS, "interactions") == [("schedule", "groups", "body")]
+
+
+@pytest.mark.parametrize(
+    ("feedback", "loc"),
+    [
+        ({"name": "plateau", "monitor": "auroc"}, ("schedule", "feedback", "monitor")),
+        ({"name": "greedy", "monitor": "ndcg@20"}, ("schedule", "feedback", "monitor")),
+        (
+            {"name": "plateau", "monitor": "ndcg@10", "threshold_mode": "rel"},
+            ("schedule", "feedback", "threshold_mode"),
+        ),
+    ],
+)
+def test_feedback_listens_to_what_the_task_yields(
+    feedback: dict[str, Any], loc: tuple[str | int, ...]
+) -> None:
+    spec = recommend(schedule={"name": "constant", "base_lr": 0.1, "feedback": feedback})
+    assert places(spec, FILMS, "interactions") == [loc]
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val_loss", "min"), ("ndcg@10", "max")])
+def test_feedback_goes_the_way_its_metric_is_better(monitor: str, mode: str):
+    feedback = {"name": "plateau", "monitor": monitor}
+    spec = recommend(schedule={"name": "constant", "base_lr": 0.1, "feedback": feedback})
+    admitted = admit(spec, kind="interactions", status="ready", summary=FILMS)
+    assert admitted.schedule.feedback is not None
+    assert admitted.schedule.feedback.mode == mode
+
+
+def test_an_optimizer_with_a_pace_of_its_own_takes_no_decay():
+    spec = recommend(optimizer={"name": "schedule_free_adamw"}, schedule={"name": "cosine", "base_lr": 0.1})
+    assert places(spec, FILMS, "interactions") == [("schedule", "phases", 0, "name")]
+
+
+@pytest.mark.parametrize(
+    ("task", "net", "groups", "factor"),
+    [
+        ({}, {}, {"body": 0.5, "head": 0.5}, 1.0),
+        ({"exclude": ["ward"]}, {}, {"body": 0.5, "head": 0.25}, 0.5),
+        ({}, {"hidden": []}, {"embeddings": 0.2, "head": 0.3}, 0.2),
+    ],
+)
+def test_a_curve_shows_the_rate_of_a_group_that_the_net_has(
+    task: dict[str, Any], net: dict[str, Any], groups: dict[str, float], factor: float
+) -> None:
+    schedule = {
+        "name": "constant",
+        "base_lr": 0.1,
+        "groups": {name: {"lr_mult": mult} for name, mult in groups.items()},
+    }
+    spec = diagnose(task, schedule=schedule)
+    spec = JobSpec.model_validate({**spec.model_dump(mode="json"), "net": {"name": "mlp", **net}})
+    admitted = admit(spec, kind="records", status="ready", summary=PATIENTS)
+    assert admitted.schedule.charted_factor == factor
+
+
+def test_a_group_that_this_very_net_lacks_is_refused():
+    schedule = {"name": "constant", "base_lr": 0.1, "groups": {"embeddings": {"lr_mult": 0.5}}}
+    assert places(diagnose({"exclude": ["ward"]}, schedule=schedule), PATIENTS, "records") == [
+        ("schedule", "groups", "embeddings")
+    ]
