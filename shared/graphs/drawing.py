@@ -103,7 +103,7 @@ class Drawing:
 
 def printable(text: str) -> str:
     """Return a text as one line without control, direction and other invisible characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split(" ")).strip()
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def shortened(text: str, *, characters: int = LINE_CHARACTERS) -> str:

@@ -9,17 +9,23 @@ from __future__ import annotations
 import unicodedata
 
 _ROWS = {
-    28: "ijlIJ'",
-    32: " ,.·",
-    35: "/\\|:;-f’",
-    41: "!()[]trst²³",
-    53: '?_`*‖"–∂szc',
-    62: "TY FPSaeqghkLnoudbpyvx Σ",
-    64: "0123456789$αβγηθµ{}√",
-    70: "ABCEKRVX∇Z",
-    80: "DGHNOQU&w",
-    84: "#+<=>^~−×→≤≥⊗∞⊙",
-    100: "%@WmM…—½",
+    30: "'ijlIJ",
+    34: " ,.·/:;\\|",
+    39: "f-ᵀ",
+    42: "()[]t!²³r",
+    46: '"',
+    53: "*_`–‖∂sz",
+    56: "?cεL",
+    61: "FkvxyγλPπ",
+    64: "TYaeoδθ$0123456789ESbdghnpqu{}µΣβημσ√",
+    69: "Kαφ∇ABVXZ",
+    70: "CR",
+    76: "UNH",
+    79: "&DGOQΦ",
+    84: "w#+<=>^~×ω→−∞≤≥⊗⊙",
+    87: "M",
+    99: "%½mW",
+    100: "@—…",
 }
 _WIDTHS = {c: width for width, row in _ROWS.items() for c in row}
 _OTHER, _WIDE = 90, 110

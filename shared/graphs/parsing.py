@@ -84,7 +84,8 @@ class _Reader:
         for statement in body[:-1]:
             if not isinstance(statement, ast.Assign):
                 raise refusal(
-                    self.place(statement), "wanted name = expression; only the last one stands alone"
+                    self.place(statement),
+                    "wanted name = expression; only the last stands alone (in brackets it may go over lines)",
                 )
             self.assign(statement)
         last = body[-1]
@@ -206,7 +207,8 @@ class _Reader:
         least, most = RULES[op].arity
         if not least <= len(operands) <= most:
             wanted = f"{least}" if least == most else f"{least} to {most}"
-            raise refusal(self.place(node), f"{op} wants {wanted} arguments, got {len(operands)}")
+            noun = "argument" if most == 1 else "arguments"
+            raise refusal(self.place(node), f"{op} wants {wanted} {noun}, got {len(operands)}")
         indices = tuple(self.read(operand, depth + 1) for operand in operands)
         return self.add(Node(op, indices, self.place(node), ""))
 
