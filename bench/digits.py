@@ -164,7 +164,7 @@ def judged(net: Digits, images: Images) -> tuple[float, float]:
     return float(functional.cross_entropy(scores, images.targets)), float(right)
 
 
-def test_losses(totals: Sequence[int], seeds: Sequence[int]) -> Losses:
+def losses_after(totals: Sequence[int], seeds: Sequence[int]) -> Losses:
     """Return the test losses at the end, by steps, schedule and seed."""
     known, asked = read()
     found: Losses = {}
@@ -263,7 +263,7 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     seeds = range(chosen.seeds)
-    losses = test_losses(chosen.steps, seeds)
+    losses = losses_after(chosen.steps, seeds)
     steps = steps_to_accuracy(seeds, total=1200)
     missed = failures(losses, steps)
     print("\n".join([*loss_table(losses), "", *step_table(steps), "", *(f"MISSED {m}" for m in missed)]))
