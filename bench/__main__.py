@@ -9,6 +9,8 @@ import time
 
 MEASUREMENTS = {
     "bench.trainer": "our trainer beside a bare torch loop",
+    "bench.schedules": "previews of schedules, and the rate beside a step",
+    "bench.gradients": "sampling gradient flow beside a step",
     "bench.recbole": "NeuMF beside RecBole 1.2.1",
     "bench.diagnose": "diagnose beside the same route without a model",
     "bench.first_point": "POST to the first point",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from services.api.drawing import Chart, Panel, Series
+from services.api.drawing import Chart, Mark, Panel, Series
 from services.api.drawing.chart import AxisScale
 from services.api.presenting import warning_answers
 from services.api.schemas import Answer, WarningAnswer
@@ -68,6 +68,10 @@ class BreakpointAnswer(Answer):
 
     step: int
     cause: str
+
+
+LISTED = TypeAdapter(list[BreakpointAnswer])
+"""Makes a thousand of them at once."""
 
 
 class StatsAnswer(Answer):
@@ -140,7 +144,7 @@ def _curve(one: LabelledSchedule, body: PreviewRequest, index: int) -> PreviewCu
         steps=steps,
         lr=[schedule.lr(t) for t in steps],
         momentum=_momentum(schedule, steps),
-        breakpoints=[BreakpointAnswer(step=b.step, cause=b.cause) for b in corners],
+        breakpoints=LISTED.validate_python([{"step": step, "cause": cause} for step, cause in corners]),
         breakpoints_total=schedule.breakpoint_count,
         stats=StatsAnswer.model_validate(stats(schedule), from_attributes=True),
         resolved=schedule.model_dump(mode="json"),
@@ -162,7 +166,10 @@ def preview(body: PreviewRequest) -> PreviewAnswer:
 
 
 def preview_chart(answer: PreviewAnswer, scale: AxisScale) -> Chart:
-    """Return schedules as one chart with one legend, the mean rate in it; momentum in a panel of its own."""
+    """Return schedules as one chart with one legend, the mean rate in it, and marks where a phase begins.
+
+    Momentum has a panel of its own.
+    """
     rates = [
         Series(f"{c.label} (mean {c.stats.mean:.3g})", c.steps, c.lr, colour=i)
         for i, c in enumerate(answer.curves)
@@ -170,8 +177,14 @@ def preview_chart(answer: PreviewAnswer, scale: AxisScale) -> Chart:
     momenta = [
         Series(c.label, c.steps, c.momentum, colour=i) for i, c in enumerate(answer.curves) if c.momentum
     ]
-    panels = [Panel("learning rate", rates, scale)]
-    return Chart("Learning-rate schedules", [*panels, *([Panel("momentum", momenta)] if momenta else [])])
+    marks = [
+        Mark(b.step, f"{c.label}: {b.cause}", colour=i)
+        for i, c in enumerate(answer.curves)
+        for b in c.breakpoints
+        if b.cause.endswith(" begins") and b.step > c.steps[0]
+    ]
+    panels = [Panel("learning rate", rates, scale), *([Panel("momentum", momenta)] if momenta else [])]
+    return Chart("Learning-rate schedules", panels, marks=marks)
 
 
 def evaluate(body: EvaluateRequest) -> EvaluateAnswer:

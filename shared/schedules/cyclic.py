@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import ClassVar, Literal, Self
 
 from shared.schedules.lengths import Span
@@ -141,11 +142,16 @@ class Cyclic(Phase):
         if self.gamma != 1.0 and self.mode != "exp_range":
             yield Advice("unused_setting", "gamma", "gamma acts only with mode exp_range")
 
+    @cached_property
+    def ramps(self) -> tuple[int, int, int]:
+        """Steps of the rise, of the fall and of both in a resolved phase."""
+        return self.up, self.down, self.up + self.down
+
     def swing(self, t: int) -> float:
         """Return g(s)·A ∈ [0, 1] at t."""
-        up, down = self.step_size_up.steps, self.down
-        cycle, p = divmod(t, up + down)
-        s = p / up if p <= up else (up + down - p) / down
+        up, down, period = self.ramps
+        cycle, p = divmod(t, period)
+        s = p / up if p <= up else (period - p) / down
         g = window(self.shape, s)
         if self.mode == "triangular":
             return g

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from functools import cached_property
+from math import cos, pi
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -19,6 +21,13 @@ class OneCycleMomentum(MomentumCycle):
 
     base_momentum: Momentum = 0.85
     max_momentum: Momentum = 0.95
+
+
+class Course(NamedTuple):
+    """Where each leg ends, and the rates at 0 and at those ends."""
+
+    ends: tuple[float, ...]
+    rates: tuple[float, ...]
 
 
 class OneCycle(Phase):
@@ -88,33 +97,32 @@ class OneCycle(Phase):
         legs = "m/v → m → m/v → m/(vw)" if self.three_phase else "m/v → m → m/(vw)"
         return f"{legs}, {'half cosines' if self.anneal_strategy == 'cos' else 'lines'}"
 
-    def _leg(self, t: int) -> tuple[int, float]:
-        """Return which leg t lies on and how far along, 0 … 1."""
-        steps = self.duration.steps
-        e, last = self.pct_start * steps - 1.0, steps - 1
-        t = min(t, last)
-        if t <= e:
-            return 0, t / e
-        if not self.three_phase:
-            return 1, (t - e) / (last - e)
-        if t <= 2.0 * e:
-            return 1, (t - e) / e
-        return 2, (t - 2.0 * e) / (last - 2.0 * e)
+    @cached_property
+    def course(self) -> Course:
+        """The ends of the legs of a resolved phase, and the values there."""
+        e, last = self.peak_at, self.steps - 1
+        low = self.max_lr / self.div_factor
+        final = low / self.final_div_factor
+        if self.three_phase:
+            return Course((e, 2.0 * e, last), (low, self.max_lr, low, final))
+        return Course((e, last), (low, self.max_lr, final))
 
-    def _between(self, ends: tuple[float, ...], t: int) -> float:
-        """Return the value at t of legs that lead from one of `ends` to the next."""
-        leg, q = self._leg(t)
-        a, b = ends[leg], ends[leg + 1]
+    def _between(self, values: tuple[float, ...], t: int) -> float:
+        """Return the value at t of legs that lead from one of `values` to the next."""
+        ends = self.course.ends
+        if t >= ends[-1]:
+            return values[len(ends)]
+        leg = 0 if t <= ends[0] else 1 if t <= ends[1] else 2
+        begin = ends[leg - 1] if leg else 0.0
+        a, b = values[leg], values[leg + 1]
+        q = (t - begin) / (ends[leg] - begin)
         if self.anneal_strategy == "linear":
             return a + (b - a) * q
-        return b + 0.5 * (a - b) * (1.0 + math.cos(math.pi * q))
+        return b + 0.5 * (a - b) * (1.0 + cos(pi * q))
 
     def lr_at(self, t: int) -> float:
         """Return the rate at t; that of the last update from there on."""
-        low = self.max_lr / self.div_factor
-        final = low / self.final_div_factor
-        ends = (low, self.max_lr, low, final) if self.three_phase else (low, self.max_lr, final)
-        return self._between(ends, t)
+        return self._between(self.course.rates, t)
 
     def cycles_momentum(self) -> bool:
         """Whether the phase sets the momentum."""

@@ -152,20 +152,21 @@ class Phase(BaseModel):
 
     def settled(self, place: Place) -> Self:
         """Return the resolved phase."""
-        update: dict[str, object] = {"duration": Length.of_steps(place.steps)}
-        for name, value in self:
-            if name != "duration" and isinstance(value, Length):
-                update[name] = place.settle(value)
-            elif isinstance(value, tuple):
-                update[name] = tuple(_settled_item(item, place) for item in value)
+        whole = Length.of_steps(place.steps)
+        fields: dict[str, Any] = {
+            name: _settled(getattr(self, name), place) for name in type(self).model_fields
+        }
         for name in self.horizons:
-            if getattr(self, name) is None:
-                update[name] = Length.of_steps(place.steps)
-        return self.model_copy(update=update)
+            if fields[name] is None:
+                fields[name] = whole
+        fields["duration"] = whole
+        # built anew, not copied: a copy would carry along what the unresolved phase has cached
+        return type(self).model_construct(**fields)  # type: ignore[return-value]  # mypy's plugin forgets Self
 
     def lengths(self) -> Iterator[tuple[str, Length]]:
         """Yield the lengths inside the phase by name."""
-        for name, value in self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
             if name != "duration" and isinstance(value, Length):
                 yield name, value
 
@@ -230,11 +231,11 @@ class Phase(BaseModel):
         return merge(*(map(Breakpoint, c.steps, repeat(c.cause)) for c in self.corners()))
 
 
-def _settled_item(item: object, place: Place) -> object:
-    """Return an item of a list, a length or a pair that begins with one, in whole steps."""
-    if isinstance(item, tuple):
-        return tuple(_settled_item(part, place) for part in item)
-    return place.settle(item) if isinstance(item, Length) else item
+def _settled(value: object, place: Place) -> object:
+    """Return a field with its lengths in whole steps, those inside lists and pairs too."""
+    if isinstance(value, tuple):
+        return tuple(_settled(part, place) for part in value)
+    return place.settle(value) if isinstance(value, Length) and value.unit != "rest" else value
 
 
 Items = TypeVar("Items", bound=tuple[object, ...])

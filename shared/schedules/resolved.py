@@ -96,8 +96,12 @@ class ResolvedSchedule(BaseModel):
 
     def lr(self, step: int) -> float:
         """Return S(step), the rate of update number step + 1 of a group with factor 1."""
-        index, t = self.locate(step)
-        return self.phases[index].lr_at(t)
+        if step >= self.total_steps or step < self.start_step:
+            index, t = self.locate(step)
+            return self.phases[index].lr_at(t)
+        borders = self.borders
+        index = bisect_right(borders, step) - 1  # as in locate(), which a step of training has no time for
+        return self.phases[index].lr_at(step - borders[index])
 
     def lr_of(self, group: str, step: int, multiplier: float = 1.0) -> float:
         """Return lr_mult[group] · M · S(step)."""

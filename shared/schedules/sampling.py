@@ -7,7 +7,7 @@ cost as much as the run has steps. Both are avoided: corners at equal distances 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from shared.schedules.phase import Corners
@@ -58,10 +58,17 @@ def _outermost(corners: Iterable[Corners], start: int, stop: int) -> Iterator[in
     yield from (start, stop - 1)
     for steps, _, tame in corners:
         for before in (0, 1):
-            first, past = bisect_left(steps, start + before), bisect_left(steps, stop + before)
+            first, past = _count_below(steps, start + before), _count_below(steps, stop + before)
             if first < past:
                 inside = (steps[first], steps[past - 1]) if tame else steps[first:past]
                 yield from (step - before for step in inside)
+
+
+def _count_below(steps: Sequence[int], limit: int) -> int:
+    """Return how many of the ascending steps are below `limit`; of a range it is a division, not a search."""
+    if isinstance(steps, range):
+        return min(max(-(-(limit - steps.start) // steps.step), 0), len(steps))
+    return bisect_left(steps, limit)
 
 
 def _corners_and_before(resolved: ResolvedSchedule) -> set[int]:

@@ -33,10 +33,15 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the x axis worth a line through every panel, with a word at its head."""
+    """A place on the x axis worth a line through every panel, with a word at its head.
+
+    One of many has the colour of the series it belongs to, and its word only where a pointer rests on it.
+    """
 
     x: float
     label: str
+    colour: int | None = None
+    """Index into the palette, as of a series."""
 
 
 @dataclass(frozen=True, slots=True)

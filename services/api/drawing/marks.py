@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 
 from services.api.drawing.axes import Axis
 from services.api.drawing.chart import Mark
-from services.api.drawing.strokes import CHARACTER, LEFT, PLOT_HEIGHT, RIGHT, ROW, WIDTH, text
+from services.api.drawing.strokes import (
+    CHARACTER,
+    LEFT,
+    PLOT_HEIGHT,
+    RIGHT,
+    ROW,
+    WIDTH,
+    clean,
+    colour_of,
+    text,
+)
 
 COLOUR = "#b00020"
 LABEL_ROWS = 5
@@ -19,6 +29,9 @@ def marked(marks: Sequence[Mark], across: Axis, top: float) -> Iterator[str]:
     taken = [0.0] * LABEL_ROWS
     for mark in sorted(marks, key=lambda m: (m.x, m.label)):
         x, width = across.place(mark.x), CHARACTER * len(mark.label)
+        if mark.colour is not None:
+            yield _quiet(mark, x, top, colour_of(mark.colour))
+            continue
         start = min(x + 4, WIDTH - RIGHT - width)
         row = next((r for r, end in enumerate(taken) if end < start), LABEL_ROWS - 1)
         taken[row] = start + width + 4
@@ -27,6 +40,13 @@ def marked(marks: Sequence[Mark], across: Axis, top: float) -> Iterator[str]:
             f'stroke="{COLOUR}" stroke-dasharray="4 3"/>'
         )
         yield text(start, top + 12 + 14 * row, mark.label, size=11, fill=COLOUR)
+
+
+def _quiet(mark: Mark, x: float, top: float, colour: str) -> str:
+    return (
+        f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{top + PLOT_HEIGHT:.1f}" stroke="{colour}" '
+        f'stroke-opacity="0.7" stroke-dasharray="2 4"><title>{clean(mark.label)}</title></line>'
+    )
 
 
 def noted(notes: Sequence[str], top: float) -> list[str]:

@@ -7,6 +7,10 @@ from html import escape
 WIDTH = 800
 LEFT, RIGHT = 72, 16
 PLOT_HEIGHT, ROW = 220, 20
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#555555")
+"""Told apart by people who see colours differently (Okabe and Ito, 2008), less the pale yellow."""
+DASHES = ("", ' stroke-dasharray="7 4"', ' stroke-dasharray="2 4"')
+"""Lines beyond the palette take its colours again, broken."""
 CHARACTER = 7.2
 """Pixels of an average character at size 12, on the generous side."""
 
@@ -15,11 +19,20 @@ def text(
     x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, fill: str = "#222222"
 ) -> str:
     """Return words at a place, escaped, as black as `fill`."""
-    clean = "".join(c if c.isprintable() else " " for c in words)
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}">'
-        f"{escape(clean)}</text>"
+        f"{clean(words)}</text>"
     )
+
+
+def clean(words: str) -> str:
+    """Return words escaped for XML, a blank for what cannot be printed."""
+    return escape("".join(c if c.isprintable() else " " for c in words))
+
+
+def colour_of(index: int) -> str:
+    """Return a colour of the palette, counted around."""
+    return PALETTE[index % len(PALETTE)]
 
 
 def line(x1: float, y1: float, x2: float, y2: float, stroke: str) -> str:

@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from services.api.drawing.axes import Axis, tick_label, usable, x_axis, y_axis
 from services.api.drawing.chart import Chart, Panel, Series
 from services.api.drawing.marks import marked, noted
-from services.api.drawing.strokes import CHARACTER, LEFT, PLOT_HEIGHT, RIGHT, ROW, WIDTH, line, text
+from services.api.drawing.strokes import (
+    CHARACTER,
+    DASHES,
+    LEFT,
+    PALETTE,
+    PLOT_HEIGHT,
+    RIGHT,
+    ROW,
+    WIDTH,
+    colour_of,
+    line,
+    text,
+)
 
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#555555")
-"""Told apart by people who see colours differently (Okabe and Ito, 2008), less the pale yellow."""
 HEADER, FOOTER = 34, 40
 
 
@@ -73,7 +83,7 @@ def _series(series: Series, panel: Panel, across: Axis, up: Axis) -> Iterator[st
         places = [(across.place(x), up.place(y)) for x, y in run]
         if len(places) == 1:
             x, y = places[0]
-            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{_colour(series)}"/>'
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour_of(series.colour)}"/>'
         else:
             yield _stroke(series, " ".join(f"{x:.1f},{y:.1f}" for x, y in places))
 
@@ -91,13 +101,10 @@ def _runs(series: Series, panel: Panel) -> Iterator[list[tuple[float, float]]]:
         yield run
 
 
-def _colour(series: Series) -> str:
-    return PALETTE[series.colour % len(PALETTE)]
-
-
 def _stroke(series: Series, points: str) -> str:
     look = 'stroke-width="5" stroke-opacity="0.3"' if series.look == "plan" else 'stroke-width="1.4"'
+    look += DASHES[series.colour // len(PALETTE) % len(DASHES)]
     return (
-        f'<polyline points="{points}" fill="none" stroke="{_colour(series)}" {look} '
+        f'<polyline points="{points}" fill="none" stroke="{colour_of(series.colour)}" {look} '
         f'stroke-linejoin="round" stroke-linecap="round"/>'
     )
