@@ -118,6 +118,11 @@ def _net(case: Case, place: Place) -> tuple[Net, Objective]:
     return net, objective_of(task="recommend", loss=case.params.loss)
 
 
+def material(case: Case, place: Place) -> tuple[tuple[Net, Objective], PairBatches | RecordBatches]:
+    """Return a case's net with its objective, and its batches."""
+    return _net(case, place), _batches(case, place)
+
+
 def bare_loop(case: Case, place: Place) -> Iterator[None]:
     """Make one update for each item taken, from batches that lie ready."""
     net, objective = _net(case, place)
