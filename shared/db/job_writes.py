@@ -68,6 +68,8 @@ class Progress:
     """What a controller did after the evaluations."""
     known_seq: int = 0
     """Number of the newest LR event that the trainer knows, these included."""
+    takes_requests: bool = False
+    """Whether what people asked of the rate takes effect now; not between an epoch's end and its evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,8 @@ def commit_progress(
     lease = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
     _guard(cx, job_id=job_id, fence=fence, values={**_columns(progress), "lease_until": lease})
     _write_rows(cx, job_id=job_id, fence=fence, progress=progress)
-    take_up_requests(cx, job_id=job_id, fence=fence, step=progress.step)
+    if progress.takes_requests:
+        take_up_requests(cx, job_id=job_id, fence=fence, step=progress.step)
     known = 0 if progress.lr_events else progress.known_seq
     return read_events(cx, job_id=job_id, unless_newest=known)
 

@@ -56,7 +56,7 @@ class LrEventRow:
 
 @dataclass(frozen=True, slots=True)
 class LrEvents:
-    """The events that count, ordered by (step, seq), and the number of the newest of all."""
+    """The events that count, in order, and the number of the newest of all."""
 
     live: tuple[LrEventRow, ...]
     newest_seq: int
@@ -85,10 +85,14 @@ def list_lr_events(cx: Connection, *, job_id: UUID) -> list[LrEventRow]:
 
 
 def live_events(rows: Sequence[LrEventRow]) -> tuple[LrEventRow, ...]:
-    """Return the events that count, ordered by (step, seq) as `multiplier_at` wants them."""
+    """Return the events that count, as `multiplier_at` wants them: by step, then in the order they came.
+
+    At one step a controller comes before people, whose requests wait for the evaluation. That holds for one
+    that a second attempt made again, with a number behind theirs.
+    """
     dead = {row.supersedes for row in rows if row.supersedes is not None}
     live = [row for row in rows if row.seq not in dead and row.supersedes is None]
-    return tuple(sorted(live, key=lambda row: (row.step, row.seq)))
+    return tuple(sorted(live, key=lambda row: (row.step, row.cause == "manual", row.seq)))
 
 
 def read_events(cx: Connection, *, job_id: UUID, unless_newest: int | None = None) -> LrEvents | None:

@@ -39,6 +39,7 @@ class Recorder:
     """Appends LR events, and hears of those that people asked for."""
     _points: list[Point] = field(default_factory=list)
     _evaluations: list[NewEvaluation] = field(default_factory=list)
+    _evaluated_at: int = -1
     _flushed_at: float = 0.0
     _rate: float | None = None
     _window_began: float = 0.0
@@ -56,6 +57,7 @@ class Recorder:
 
     def evaluated(self, metrics: dict[str, float]) -> None:
         """Take an evaluation after the present step."""
+        self._evaluated_at = self.step
         self._evaluations.append(NewEvaluation(step=self.step, epoch=self.epoch, metrics=metrics))
 
     @property
@@ -106,10 +108,15 @@ class Recorder:
             evaluations=evaluations,
             lr_events=self.steering.take() if self.steering else (),
             known_seq=self.steering.last_seq if self.steering else 0,
+            takes_requests=self.steering is not None and not self._evaluation_is_due(),
             samples_per_second=self._rate,
             best=self.best,
             checkpoint=checkpoint,
         )
+
+    def _evaluation_is_due(self) -> bool:
+        """Whether an epoch has ended that was not evaluated yet."""
+        return self.step % self.steps_per_epoch == 0 and self._evaluated_at != self.step
 
     def _diverged(self, points: Sequence[Point], columns: ReadColumns) -> Diverged:
         """Write the points up to the first broken one, the last of `points`; return where it began."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.worker.training.optim import SteppedOptimizer
-from shared.db.lr_events import LrEvents, NewLrEvent
+from shared.db.lr_events import LrEventRow, LrEvents, NewLrEvent
 from shared.schedules import AnyController, ResolvedSchedule, controller_of, multiplier_at
 
 
@@ -19,6 +19,7 @@ class Steering:
     controller: AnyController | None
     last_seq: int = 0
     """Number of the newest event, those not yet written included."""
+    _events: tuple[LrEventRow, ...] = ()
     _unwritten: list[NewLrEvent] = field(default_factory=list)
 
     @classmethod
@@ -42,7 +43,7 @@ class Steering:
     def heard(self, events: LrEvents | None) -> None:
         """Go on under the events on record; none means that there are no new ones."""
         if events is not None:
-            self.optimizer.events = events.live
+            self.optimizer.events = self._events = events.live
             self.last_seq = events.newest_seq
 
     def observe(self, metrics: Mapping[str, float], *, step: int) -> None:
@@ -50,10 +51,17 @@ class Steering:
         if self.controller is None or self.controller.params.monitor not in metrics:
             return
         value = metrics[self.controller.params.monitor]
-        before = multiplier_at(self.optimizer.events, step)
+        before = multiplier_at(self._before_people(step), step)
         self.controller, after = self.controller.observe(value, multiplier=before)
         if after is not None:
             self._append(step=step, before=before, after=after, value=value)
+
+    def _before_people(self, step: int) -> list[LrEventRow]:
+        """Return the events without what people asked at this very step, which follows the evaluation.
+
+        Only an attempt that makes an evaluation again knows of any.
+        """
+        return [event for event in self._events if event.step < step or event.cause != "manual"]
 
     def _append(self, *, step: int, before: float, after: float, value: float) -> None:
         controller = self.controller
