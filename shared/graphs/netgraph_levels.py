@@ -94,15 +94,15 @@ def contracted(graph: NetGraph, key: Key, *, kind: str | None = None) -> NetGrap
 
 def _names(parts: list[list[NetNode]]) -> list[str]:
     """Return an id for each part: its only node's, or its module's name, counted where it comes again."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for members in parts:
         wanted = members[0].id if len(members) == 1 else (members[0].module or members[0].type)
         count = 2
         name = wanted
         while name in names:
             name, count = f"{wanted} {count}", count + 1
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _joined(name: str, members: list[NetNode], graph: NetGraph, kind: str | None) -> NetNode:
