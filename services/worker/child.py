@@ -15,6 +15,7 @@ from services.worker.trainings.diagnose import plan_diagnose
 from services.worker.trainings.driver import Driver, Preempted
 from services.worker.trainings.ingest import read_dataset
 from services.worker.trainings.plan import Plan
+from services.worker.trainings.range_test import RangeTest, ramp
 from services.worker.trainings.recommend import plan_recommend
 from services.worker.trainings.session import Session, StopFlag, open_session
 from shared.errors import Diverged, Fenced, GradusError, Unavailable
@@ -23,6 +24,7 @@ from shared.logs import configure_logs, exception_place
 from shared.schedules import ResolvedSchedule
 from shared.settings import settings
 from shared.specs.job import JobSpec
+from shared.specs.range_test import RangeTestSpec
 
 FINISHED, CRASHED, FENCED, UNREACHABLE, PREEMPTED, REFUSED, DIVERGED = 0, 1, 3, 4, 5, 10, 11
 
@@ -67,6 +69,8 @@ def _run(session: Session) -> int:
     try:
         if session.job.kind == JobKind.INGEST:
             read_dataset(session)
+        elif session.job.kind == JobKind.LR_RANGE_TEST:
+            try_rates(session)
         else:
             train_job(session)
     except Diverged as error:
@@ -89,6 +93,15 @@ def train_job(session: Session) -> None:
     device = device_of(session.settings.device)
     plan = PLANS[job.kind](session, spec=spec, schedule=schedule, device=device)
     Driver(session, plan).run()
+
+
+def try_rates(session: Session) -> None:
+    """Plan the training of a range test as its own would be, and try rates on it."""
+    spec = RangeTestSpec.model_validate(session.job.spec)
+    training, schedule = spec.training(), ramp(spec, steps_per_epoch=session.job.steps_per_epoch)
+    device = device_of(session.settings.device)
+    plan = PLANS[training.task.name](session, spec=training, schedule=schedule, device=device)
+    RangeTest(session, plan.course, spec).run()
 
 
 def device_of(name: str) -> torch.device:

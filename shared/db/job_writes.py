@@ -43,6 +43,7 @@ __all__ = [
     "commit_progress",
     "fail",
     "finish",
+    "finish_range_test",
     "finish_reading",
     "refuse_reading",
     "yield_up",
@@ -160,6 +161,16 @@ def finish(cx: Connection, *, job_id: UUID, fence: int, progress: Progress, resu
     detail = {"model_version": version, "publication": publication}
     _note_end(cx, job_id, JobStatus.SUCCEEDED, cause="finished", detail=detail)
     return Finished(version, publication)
+
+
+def finish_range_test(cx: Connection, *, job_id: UUID, fence: int, progress: Progress) -> None:
+    """Write the last points of a range test and `succeeded`, together. Raises `Fenced`."""
+    if _ended_as(cx, job_id=job_id, fence=fence, status="succeeded"):
+        return
+    over = {"lease_until": None, "worker_id": None, "finished_at": func.clock_timestamp()}
+    _guard(cx, job_id=job_id, fence=fence, values={**_columns(progress), **over, "status": "succeeded"})
+    _write_rows(cx, job_id=job_id, fence=fence, progress=progress)
+    _note_end(cx, job_id, JobStatus.SUCCEEDED, cause="finished", detail={})
 
 
 def finish_reading(cx: Connection, *, job_id: UUID, fence: int, summary: Mapping[str, Any]) -> None:

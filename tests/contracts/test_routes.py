@@ -17,7 +17,6 @@ from tests.support.gateway import Gateway
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 CANARY = "Jane Doe, born 1970-01-01"
 NOT_BUILT = [
-    ("POST", "/v1/lr_range_tests"),
     ("POST", "/v1/models/films/what_if"),
     ("POST", "/v1/models/films/feedback"),
     ("POST", "/v1/datasets/ds_1/rows"),
@@ -30,6 +29,7 @@ VALUES = {
     "dataset_id": f"ds_{new_uuid()}",
     "job_id": f"job_{new_uuid()}",
     "checkpoint_id": f"ckpt_{new_uuid()}",
+    "test_id": f"lrt_{new_uuid()}",
     "key_id": f"key_{new_uuid()}",
     "sweep_id": f"swp_{new_uuid()}",
     "name": "nothing",

@@ -79,7 +79,7 @@ def y_axis(panel: Panel, *, top: float, bottom: float) -> Axis:
 
 
 def x_axis(chart: Chart, *, left: float, right: float) -> Axis:
-    """Return the horizontal axis shared by all panels, wide enough for every mark."""
+    """Return the horizontal axis shared by all panels, wide enough for every mark; log wants x above 0."""
     drawn = (x for panel in chart.panels for series in panel.series for x in series.xs)
-    low, high = _spread(chain(drawn, (mark.x for mark in chart.marks))) or (0.0, 1.0)
-    return Axis(low, high if high > low else low + 1.0, left, right)
+    low, high = _spread(chain(drawn, (mark.x for mark in chart.marks))) or (0.1, 1.0)
+    return Axis(low, high if high > low else low + 1.0, left, right, chart.x_scale)

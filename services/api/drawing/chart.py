@@ -51,5 +51,6 @@ class Chart:
     title: str
     panels: Sequence[Panel]
     x_label: str = "step"
+    x_scale: AxisScale = "linear"
     marks: Sequence[Mark] = ()
     notes: Sequence[str] = ()

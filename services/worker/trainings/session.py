@@ -20,6 +20,7 @@ from shared.db.job_writes import (
     commit_progress,
     fail,
     finish,
+    finish_range_test,
     finish_reading,
     refuse_reading,
     yield_up,
@@ -105,6 +106,13 @@ class Session:
         )
         structlog.get_logger(__name__).info(
             "job finished", model_version=done.model_version, publication=done.publication
+        )
+
+    def finish_range_test(self, progress: Progress) -> None:
+        """Write the last points and the final state together."""
+        self.database.retrying(
+            lambda cx: finish_range_test(cx, job_id=self.job.id, fence=self.fence, progress=progress),
+            patience_seconds=self.patience_seconds,
         )
 
     def fail(self, *, code: str, message: str) -> None:
