@@ -7,7 +7,7 @@ import { errorBox } from '../notices.js';
 import { DrawingView } from './drawing_view.js';
 
 const LEVELS = [['module', 'modules'], ['layer', 'layers']];
-const HEATS = [['none', 'none'], ['gradient', 'gradient norm'], ['activation', 'activation'], ['parameters', 'parameters'], ['flops', 'FLOPs']];
+const HEATS = [['gradient', 'gradient norm'], ['activation', 'activation'], ['parameters', 'parameters'], ['flops', 'FLOPs'], ['none', 'none']];
 const FORMS = [['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['DOT', 'text/vnd.graphviz', 'dot'], ['Mermaid', 'text/vnd.mermaid', 'mmd'], ['JSON', 'application/json', 'json'], ['ONNX', 'application/onnx', 'onnx']];
 const COLUMNS = ['Layer', 'Type', 'Output', 'Parameters', 'FLOPs forward', 'FLOPs back', 'Gradient norm', 'Weight norm', 'Activation', 'Zeros'];
 

@@ -119,7 +119,7 @@ export class ScheduleForm {
   }
 
   #feedback() {
-    const entries = [...this.catalogue.values()].filter((entry) => entry.kind !== 'phase');
+    const entries = [...this.catalogue.values()].filter((entry) => entry.example?.feedback?.name === entry.name);
     if (!entries.length) return null;
     const { feedback } = this.#schedule;
     const picker = h('select', { id: freshId('feedback') }, [['', 'none'], ...entries.map((entry) => [entry.name, entry.name])].map(([value, word]) => h('option', { value, selected: value === (feedback?.name ?? '') }, word)));
