@@ -70,7 +70,7 @@ class Progress:
     known_seq: int = 0
     """Number of the newest LR event that the trainer knows, these included."""
     takes_requests: bool = False
-    """Whether what people asked of the rate takes effect now; not between an epoch's end and its evaluation."""
+    """Whether what people asked of the rate takes effect now: not before an evaluation that is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
