@@ -185,8 +185,8 @@ class Cyclic(Phase):
         """Return the end of every cycle and the peak of every rise."""
         period = self.up + self.down
         peaks = (*self._early_peak(), self.up)
-        ends = Corners(range(period, self.steps, period), "cycle ends")
-        return ends, *(Corners(range(peak, self.steps, period), "peak") for peak in peaks)
+        ends = Corners(range(period, self.steps, period), "cycle ends", jumps=False)
+        return ends, *(Corners(range(peak, self.steps, period), "peak", jumps=False) for peak in peaks)
 
     def recurrence(self) -> Recurrence:
         """Return the cycle, and by what each is smaller than the one before."""

@@ -28,12 +28,14 @@ class Corners(NamedTuple):
 
     Along `tame` ones the rate goes one way only, from one to the next, and so it does over the steps just
     before each: the extremes of any stretch lie at the first and last of either in it, at its ends, or
-    nowhere else. Others go up and down, are few, and are looked at one by one.
+    nowhere else. Others go up and down, are few, and are looked at one by one. Where the rate does not
+    jump, the steps before need no look.
     """
 
     steps: Sequence[int]
     cause: str
     tame: bool = True
+    jumps: bool = True
 
 
 class Recurrence(NamedTuple):

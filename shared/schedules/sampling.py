@@ -56,8 +56,8 @@ def sample_steps(resolved: ResolvedSchedule, points: int) -> list[int]:
 def _outermost(corners: Iterable[Corners], start: int, stop: int) -> Iterator[int]:
     """Yield the ends of a stretch of a phase, and its outermost corners and steps before one."""
     yield from (start, stop - 1)
-    for steps, _, tame in corners:
-        for before in (0, 1):
+    for steps, _, tame, jumps in corners:
+        for before in (0, 1) if jumps else (0,):
             first, past = _count_below(steps, start + before), _count_below(steps, stop + before)
             if first < past:
                 inside = (steps[first], steps[past - 1]) if tame else steps[first:past]

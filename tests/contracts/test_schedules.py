@@ -94,7 +94,7 @@ class TestEverySchedule:
 
     def test_along_corners_of_one_kind_it_goes_one_way(self, name: str):
         for phase in resolved(CATALOG[name].example).phases:
-            for steps, _, tame in phase.corners():
+            for steps, _, tame, _ in phase.corners():
                 for before in (0, 1) if tame else ():
                     rates = [phase.lr_at(t - before) for t in steps]
                     assert rates in (sorted(rates), sorted(rates, reverse=True))
