@@ -123,8 +123,8 @@ def layered(drawing: Drawing) -> Placed:
         labels=tuple(None if wire.label is None else rects[wire.label] for wire in wires),
         routes=tuple(
             tuple(lines[i] for i in wire.edges)
-            if wire.label is None
-            else _centred(lines[wire.edges[0]], rects[wire.label], lines[wire.edges[1]], drawing.flow)
+            if wire.label is None or drawing.flow == "down"
+            else _centred(lines[wire.edges[0]], rects[wire.label], lines[wire.edges[1]])
             for wire in wires
         ),
         width=high["x"] - low["x"],
@@ -143,22 +143,21 @@ _MIDDLE: dict[Flow, tuple[dict[str, Any], dict[str, Any]]] = {
 """Where a wire enters what is written at it, and where it leaves: in the middle of either side."""
 
 
-def _centred(entry: Line, label: Rect, leave: Line, flow: Flow) -> tuple[Line, Line]:
-    """Return the two halves of a wire, led along the label's sides to their middles.
+def _centred(entry: Line, label: Rect, leave: Line) -> tuple[Line, Line]:
+    """Return the two halves of a wire to the right, led around the label to the middles of its sides.
 
     Between groups the layout does not heed where a wire should meet a label.
     """
-    across, along = label.x + label.width / 2, label.y + label.height / 2
-    if flow == "right":
-        first, last = (label.x, along), (label.x + label.width, along)
-    else:
-        first, last = (across, label.y), (across, label.y + label.height)
-    before = entry if _same(entry[-1], first) else (*entry, first)
-    return before, leave if _same(leave[0], last) else (last, *leave)
+    return (*entry, *_led(entry[-1], label)), (*reversed(_led(leave[0], label)), *leave)
 
 
-def _same(a: Point, b: Point) -> bool:
-    return abs(a[0] - b[0]) < 0.05 and abs(a[1] - b[1]) < 0.05
+def _led(point: Point, label: Rect) -> Line:
+    """Return the way from a point of a label's outline to the middle of the nearer side, along it."""
+    side = label.x if point[0] <= label.x + label.width / 2 else label.x + label.width
+    corner, middle = (side, point[1]), (side, label.y + label.height / 2)
+    if abs(point[1] - middle[1]) < 0.05:
+        return ()
+    return (middle,) if abs(point[0] - side) < 0.05 else (corner, middle)
 
 
 @dataclass(frozen=True, slots=True)

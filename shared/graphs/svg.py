@@ -22,8 +22,9 @@ def svg(drawing: Drawing) -> str:
     """Return the drawing as an SVG document."""
     placed = layered(drawing)
     body = [
-        *(_group(g.label, rect) for g, rect in zip(drawing.groups, placed.groups, strict=True)),
+        *(_frame(g.label, rect) for g, rect in zip(drawing.groups, placed.groups, strict=True)),
         *(line for route in placed.routes for line in _route(route)),
+        *(_group_name(g.label, rect) for g, rect in zip(drawing.groups, placed.groups, strict=True)),
         *(_labels(drawing, placed)),
         *(_box(box, rect, drawing.heat) for box, rect in zip(drawing.boxes, placed.boxes, strict=True)),
     ]
@@ -69,14 +70,22 @@ def _text(x: float, y: float, text: str, *, size: float = SIZE, look: str = "") 
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}"{colour}{look}>{_escaped(text)}</text>'
 
 
-def _group(label: str, rect: Rect) -> str:
-    frame = (
+def _frame(label: str, rect: Rect) -> str:
+    """Return the frame of a group; its name is written later, above the wires that cross it."""
+    return (
+        f"<g><title>{_escaped(label)}</title>"
         f'<rect x="{rect.x:.1f}" y="{rect.y:.1f}" width="{rect.width:.1f}" height="{rect.height:.1f}" rx="8" '
-        'fill="#f4f6f8" fill-opacity="0.6" stroke="#9aa5b1" stroke-dasharray="4 3"/>'
+        'fill="#f4f6f8" fill-opacity="0.6" stroke="#9aa5b1" stroke-dasharray="4 3"/></g>'
     )
-    fitting = _fitted(shortened(label), rect.width - 2 * PADDING)
-    name = _text(rect.x + PADDING, rect.y + 15, fitting, look=' fill="#52606d"')
-    return f"<g><title>{_escaped(label)}</title>{frame}{name}</g>"
+
+
+def _group_name(label: str, rect: Rect) -> str:
+    name = _fitted(shortened(label), rect.width - 2 * PADDING)
+    plate = (
+        f'<rect x="{rect.x + PADDING - 3:.1f}" y="{rect.y + 2:.1f}" '
+        f'width="{text_width(name, size=SIZE) + 6:.1f}" height="{LINE + 1:.1f}" fill="#f4f6f8"/>'
+    )
+    return plate + _text(rect.x + PADDING, rect.y + 15, name, look=' fill="#52606d"')
 
 
 def _fitted(text: str, width: float) -> str:
