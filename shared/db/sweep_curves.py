@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -13,12 +13,12 @@ from sqlalchemy import Connection, text
 By = Literal["job", "arm"]
 
 
-@dataclass(frozen=True, slots=True)
-class CurveRow:
+_Bucket = Sequence[Sequence[float]]
+
+
+class CurvePoint(NamedTuple):
     """One point: of a job, or of the mean over the jobs of an arm."""
 
-    key: str
-    """The job's id, or the arm's number."""
     step: int
     loss: float
     lr: float
@@ -35,25 +35,22 @@ class Measured:
     at: datetime
 
 
-_KEY: dict[By, str] = {"job": "j.id::text", "arm": "j.sweep_arm::text"}
-# The lowest and the highest of loss and rate of every bucket of steps, besides the first and last step.
+_LINES: dict[By, str] = {
+    "job": "SELECT j.id AS key, p.step, p.loss, p.lr FROM job j JOIN curve_point p ON p.job_id = j.id"
+    " WHERE j.sweep_id = :sweep_id AND p.step % :every = 0",
+    "arm": "SELECT j.sweep_arm AS key, p.step, avg(p.loss) AS loss, avg(p.lr) AS lr"
+    " FROM job j JOIN curve_point p ON p.job_id = j.id"
+    " WHERE j.sweep_id = :sweep_id AND p.step % :every = 0 GROUP BY 1, 2",
+}
+_WHOLE = "SELECT CAST(key AS text), step, loss, lr FROM ({line}) line ORDER BY key, step"
+# Of every bucket of steps the points with the lowest and highest loss and rate, its first and its last.
+# Arrays compare by their first element, so one pass finds each extreme together with its step.
 _THINNED = """
-WITH line AS MATERIALIZED (
-  SELECT {key} AS key, p.step, avg(p.loss) AS loss, avg(p.lr) AS lr,
-         p.step / :bucket AS bucket
-    FROM job j JOIN curve_point p ON p.job_id = j.id
-   WHERE j.sweep_id = :sweep_id
-   GROUP BY 1, 2),
-ranked AS (
-  SELECT *, row_number() OVER (PARTITION BY key, bucket ORDER BY loss, step) AS low,
-            row_number() OVER (PARTITION BY key, bucket ORDER BY loss DESC, step) AS high,
-            row_number() OVER (PARTITION BY key, bucket ORDER BY lr, step) AS lr_low,
-            row_number() OVER (PARTITION BY key, bucket ORDER BY lr DESC, step) AS lr_high,
-            row_number() OVER (PARTITION BY key ORDER BY step) AS first,
-            row_number() OVER (PARTITION BY key ORDER BY step DESC) AS last
-    FROM line)
-SELECT key, step, loss, lr FROM ranked
- WHERE 1 IN (low, high, lr_low, lr_high, first, last) ORDER BY key, step
+SELECT CAST(key AS text),
+       min(ARRAY[loss, step, lr]), max(ARRAY[loss, step, lr]),
+       min(ARRAY[lr, step, loss]), max(ARRAY[lr, step, loss]),
+       min(ARRAY[step, loss, lr]), max(ARRAY[step, loss, lr])
+  FROM ({line}) line GROUP BY key, step / :bucket ORDER BY key, min(step)
 """
 _EVALUATIONS = text("""
 SELECT e.job_id, e.step, e.epoch, CAST(e.metrics ->> :metric AS float8) AS value, e.at
@@ -81,17 +78,56 @@ SELECT p.job_id, p.mean, l.lr
   JOIN curve_point l ON l.job_id = p.job_id AND l.step = p.last
 """)
 KEPT_PER_BUCKET = 4
+POINTS_LOOKED_AT = 2_000_000
+"""Of a sweep with more, every nth step is looked at: a second or two of the database's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How much there is to look at: the trainings of a sweep, and the steps of each."""
+
+    trainings: int
+    total_steps: int
+
+    @property
+    def every(self) -> int:
+        """Which share of the steps is looked at: every one, of long sweeps every nth."""
+        return max(1, -(-self.trainings * self.total_steps // POINTS_LOOKED_AT))
 
 
 def thinned_points(
-    cx: Connection, *, sweep_id: UUID, by: By, points: int, total_steps: int
-) -> dict[str, list[CurveRow]]:
-    """Return about `points` points of every line, with the extremes of loss and rate of each stretch."""
+    cx: Connection, *, sweep_id: UUID, by: By, points: int, reach: Reach
+) -> dict[str, list[CurvePoint]]:
+    """Return at most `points` points of every line, with the extremes of loss and rate of each stretch.
+
+    A line is known by its job's id, or by its arm's number.
+    """
+    line, total_steps = _LINES[by], reach.total_steps
+    values: dict[str, object] = {"sweep_id": sweep_id, "every": reach.every}
+    if total_steps <= points:
+        rows = _by_line(cx.execute(text(_WHOLE.format(line=line)), values))
+        return {key: [CurvePoint(*point) for point in found] for key, found in rows.items()}
     buckets = max((points - 2) // KEPT_PER_BUCKET, 1)
-    bucket = 1 if total_steps <= points else -(-total_steps // buckets)
-    statement = text(_THINNED.format(key=_KEY[by]))
-    values = {"sweep_id": sweep_id, "bucket": bucket}
-    return _grouped(CurveRow(*row) for row in cx.execute(statement, values))
+    values |= {"bucket": -(-total_steps // buckets)}
+    rows = _by_line(cx.execute(text(_THINNED.format(line=line)), values))
+    return {key: list(_points_of(found)) for key, found in rows.items()}
+
+
+def _by_line(rows: Iterable[Sequence[Any]]) -> dict[str, list[list[Any]]]:
+    lines: dict[str, list[list[Any]]] = {}
+    for key, *rest in rows:
+        lines.setdefault(key, []).append(rest)
+    return lines
+
+
+def _points_of(buckets: Sequence[_Bucket]) -> Iterator[CurvePoint]:
+    """Yield the extremes of every bucket in order of steps, with the line's first point and its last."""
+    ends = {float(buckets[0][4][0]), float(buckets[-1][5][0])}
+    for lowest, highest, slowest, fastest, first, last in buckets:
+        found = {step: (loss, lr) for loss, step, lr in (lowest, highest)}
+        found |= {step: (loss, lr) for lr, step, loss in (slowest, fastest)}
+        found |= {step: (loss, lr) for step, loss, lr in (first, last) if step in ends}
+        yield from (CurvePoint(int(step), *found[step]) for step in sorted(found))
 
 
 def evaluations(cx: Connection, *, sweep_id: UUID, metric: str, every: int = 1) -> list[Measured]:
@@ -118,10 +154,3 @@ def logged_rates(cx: Connection, *, job_ids: Sequence[UUID]) -> dict[UUID, tuple
     """Return the mean and the last rate of the updates that jobs made; a job without a point has none."""
     rows = cx.execute(_RATES, {"job_ids": list(job_ids)})
     return {job_id: (mean, last) for job_id, mean, last in rows}
-
-
-def _grouped(rows: Iterable[CurveRow]) -> dict[str, list[CurveRow]]:
-    lines: dict[str, list[CurveRow]] = {}
-    for row in rows:
-        lines.setdefault(row.key, []).append(row)
-    return lines

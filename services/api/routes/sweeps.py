@@ -63,7 +63,7 @@ def read_sweep(sweep_id: str, parts: Parts, metric: Metric = None, accept: Accep
 
 @router.get("/{sweep_id}/curves", dependencies=[needs("read", "train")])
 def read_sweep_curves(
-    sweep_id: str, parts: Parts, points: Points = 1000, metric: Metric = None
+    sweep_id: str, parts: Parts, points: Points = 300, metric: Metric = None
 ) -> SweepCurvesAnswer:
     """Return every run's thinned points and evaluations, their means over seeds, and the planned rates."""
     return read_curves(parts.database, sweep_id=sweep_id, drawn=Drawn(points, metric))

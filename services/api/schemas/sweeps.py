@@ -175,6 +175,8 @@ class SweepCurvesAnswer(Answer):
     sweep: str
     metric: str
     total_steps: int
+    every: int
+    """1; above 2,000,000 points of all runs together, of which only every nth step is looked at, n."""
     runs: list[SweepCurveAnswer]
     means: list[SweepMeanAnswer]
     plans: list[SweepPlanAnswer]

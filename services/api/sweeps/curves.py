@@ -18,7 +18,7 @@ from services.api.schemas.sweeps import (
 from services.api.sweeps.record import Record, plan_of, planned_stats, read_sweep
 from shared.db.engine import Connection, Database
 from shared.db.jobs import JobRow
-from shared.db.sweep_curves import By, CurveRow, Measured, evaluations, thinned_points
+from shared.db.sweep_curves import By, CurvePoint, Measured, Reach, evaluations, thinned_points
 from shared.schedules import sample_steps
 from shared.specs.ids import parse_id, public_id
 
@@ -36,8 +36,8 @@ class Lines:
     """Thinned points by arm, and by job where they were asked for, with the evaluations of every job."""
 
     record: Record
-    means: Mapping[str, Sequence[CurveRow]]
-    runs: Mapping[str, Sequence[CurveRow]]
+    means: Mapping[str, Sequence[CurvePoint]]
+    runs: Mapping[str, Sequence[CurvePoint]]
     evaluations: Sequence[Measured]
 
 
@@ -49,6 +49,7 @@ def read_curves(database: Database, *, sweep_id: str, drawn: Drawn) -> SweepCurv
         sweep=public_id("swp", lines.record.row.id),
         metric=lines.record.metric,
         total_steps=lines.record.jobs[0].total_steps,
+        every=_reach(lines.record).every,
         runs=[_run(lines, job) for job in lines.record.jobs],
         means=[_mean(lines, arm) for arm in range(len(lines.record.spec.schedules))],
         plans=[_plan(lines.record, arm, drawn) for arm in range(len(lines.record.spec.schedules))],
@@ -77,13 +78,16 @@ def sweep_chart(database: Database, *, sweep_id: str, drawn: Drawn) -> Chart:
 def _lines(cx: Connection, sweep_id: str, drawn: Drawn, *, runs: bool) -> Lines:
     record = read_sweep(cx, sweep_id=parse_id("swp", sweep_id), metric=drawn.metric)
 
-    def points(by: By) -> dict[str, list[CurveRow]]:
-        total = record.jobs[0].total_steps
-        return thinned_points(cx, sweep_id=record.row.id, by=by, points=drawn.points, total_steps=total)
+    def points(by: By) -> dict[str, list[CurvePoint]]:
+        return thinned_points(cx, sweep_id=record.row.id, by=by, points=drawn.points, reach=_reach(record))
 
     every = max(1, -(-record.spec.job.epochs // drawn.points))
     measured = evaluations(cx, sweep_id=record.row.id, metric=record.metric, every=every)
     return Lines(record, points("arm"), points("job") if runs else {}, measured)
+
+
+def _reach(record: Record) -> Reach:
+    return Reach(len(record.jobs), record.jobs[0].total_steps)
 
 
 def _run(lines: Lines, job: JobRow) -> SweepCurveAnswer:

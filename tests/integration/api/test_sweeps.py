@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.db import sweep_curves
 from shared.db.engine import Database
 from shared.specs.ids import new_uuid
 from tests.support.gateway import Gateway
@@ -287,6 +288,15 @@ class TestForms:
             assert (line["steps"][0], line["steps"][-1]) == (0, 99)
             assert len(line["steps"]) <= 12
             assert min(line["lr"]) == pytest.approx(0.05)
+
+    def test_of_a_very_long_sweep_every_nth_step_is_looked_at(
+        self, client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
+        sweep.play({"constant": [0.2, 0.4], "cosine": [0.4, 0.4]}, seeds=[1, 2])
+        monkeypatch.setattr(sweep_curves, "POINTS_LOOKED_AT", 40)  # of 4 × 100
+        curves = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
+        assert (curves["every"], curves["runs"][0]["steps"]) == (10, list(range(0, 100, 10)))
 
     @pytest.mark.parametrize("form", ["image/svg+xml", "image/png"])
     def test_a_sweep_is_drawn(self, client: httpx.Client, database: Database, form: str) -> None:
