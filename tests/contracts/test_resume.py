@@ -16,9 +16,9 @@ from services.worker.training.determinism import seed_everything
 from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from services.worker.training.points import PointColumns, materialise
-from shared.schedules import ResolvedSchedule
+from shared.schedules import PHASES, ResolvedSchedule
 from shared.specs.optimizers import OptimizerParams, SgdParams
-from tests.support.lessons import LESSONS, OPTIMIZERS, SCHEDULES, Lesson, scheduled
+from tests.support.lessons import CATALOGUE, LESSONS, OPTIMIZERS, SCHEDULES, SELF_SCALING, Lesson, scheduled
 
 TOTAL, CHECKPOINT = 24, 13
 """Three epochs of 8 updates; the checkpoint falls inside the second."""
@@ -32,6 +32,13 @@ COMBINATIONS = [
     if (lesson in NETS or schedule == "warm-up-then-cosine")  # a net's other losses: with one schedule
     and not (schedule == "cyclic-momentum" and optimizer == "sgd")  # plain SGD has no momentum to cycle
 ]
+WARM_UP: dict[str, object] = {
+    "base_lr": 0.02,
+    "phases": [
+        {"name": "linear", "duration": "5st", "start_factor": 0.2},
+        {"name": "constant", "duration": "rest"},
+    ],
+}
 
 
 class Attempt:
@@ -78,19 +85,42 @@ def disturb_the_process() -> None:
 
 @pytest.mark.parametrize(("lesson", "schedule", "optimizer"), COMBINATIONS)
 def test_a_cut_training_ends_with_the_same_bits(lesson: str, schedule: str, optimizer: str) -> None:
-    params = OPTIMIZERS[optimizer]
-    plan = scheduled(SCHEDULES[schedule], optimizer=params, steps=TOTAL)
-    whole = Attempt(LESSONS[lesson], params, plan)
+    assert_a_cut_changes_nothing(LESSONS[lesson], SCHEDULES[schedule], OPTIMIZERS[optimizer])
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", PHASES)
+def test_so_it_is_for_every_schedule_of_the_catalogue(name: str, optimizer: str) -> None:
+    schedule = {"name": name, **CATALOGUE[name]}
+    assert_a_cut_changes_nothing(LESSONS["neumf"], schedule, OPTIMIZERS[optimizer])
+
+
+@pytest.mark.parametrize("lesson", NETS)
+@pytest.mark.parametrize(
+    "schedule", [{"name": "constant", "base_lr": 0.02}, WARM_UP], ids=["constant", "warm-up"]
+)
+@pytest.mark.parametrize("optimizer", SELF_SCALING)
+def test_so_it_is_for_optimizers_with_a_pace_of_their_own(
+    lesson: str, schedule: dict[str, object], optimizer: str
+) -> None:
+    assert_a_cut_changes_nothing(LESSONS[lesson], schedule, SELF_SCALING[optimizer])
+
+
+def assert_a_cut_changes_nothing(
+    lesson: Lesson, schedule: dict[str, object], params: OptimizerParams
+) -> None:
+    plan = scheduled(schedule, optimizer=params, steps=TOTAL)
+    whole = Attempt(lesson, params, plan)
     curve = whole.go(range(CHECKPOINT))
     blob = whole.checkpoint(CHECKPOINT)
     rest = whole.go(range(CHECKPOINT, TOTAL))
     wanted = whole.everything()
 
-    killed_after = Attempt(LESSONS[lesson], params, plan)
+    killed_after = Attempt(lesson, params, plan)
     killed_after.resume(blob)
     killed_after.go(range(CHECKPOINT, CHECKPOINT + 1))
     disturb_the_process()
-    second = Attempt(LESSONS[lesson], params, plan)
+    second = Attempt(lesson, params, plan)
     snapshot = second.resume(blob)
     assert second.go(range(snapshot.step, TOTAL)) == rest
     assert len(curve.steps) + len(rest.steps) == TOTAL
@@ -111,9 +141,11 @@ def test_killed_one_update_before_its_first_checkpoint_it_begins_anew(lesson: st
 
 
 @pytest.mark.parametrize("cut", range(1, TOTAL))
-def test_any_step_is_a_good_place_to_cut(cut: int) -> None:
-    params = OPTIMIZERS["adam"]
-    plan = scheduled(SCHEDULES["cyclic-momentum"], optimizer=params, steps=TOTAL)
+@pytest.mark.parametrize("optimizer", ["adam", *SELF_SCALING])
+def test_any_step_is_a_good_place_to_cut(cut: int, optimizer: str) -> None:
+    params = {**OPTIMIZERS, **SELF_SCALING}[optimizer]
+    schedule = SCHEDULES["cyclic-momentum"] if optimizer == "adam" else WARM_UP
+    plan = scheduled(schedule, optimizer=params, steps=TOTAL)
     whole = Attempt(LESSONS["neumf"], params, plan)
     whole.go(range(TOTAL))
     first = Attempt(LESSONS["neumf"], params, plan)
@@ -144,3 +176,19 @@ def assert_same_bits(came: dict[str, Tensor], wanted: dict[str, Tensor]) -> None
     assert came.keys() == wanted.keys()
     different = [name for name in wanted if not torch.equal(came[name], wanted[name])]
     assert different == []
+
+
+def test_looking_at_the_weights_to_publish_changes_no_bit() -> None:
+    """A checkpoint after every update leaves the updates as they are, and holds the average."""
+    params = SELF_SCALING["schedule-free"]
+    plan = scheduled(WARM_UP, optimizer=params, steps=TOTAL)
+    left = Attempt(LESSONS["mlp"], params, plan)
+    left.go(range(TOTAL))
+    wanted = left.everything()
+    looked = Attempt(LESSONS["mlp"], params, plan)
+    for step in range(TOTAL):
+        looked.go(range(step, step + 1))
+        kept = from_bytes(looked.checkpoint(step + 1)).tensors
+    assert_same_bits(looked.everything(), wanted)
+    training = {f"net/{name}": tensor for name, tensor in looked.net.state_dict().items()}
+    assert not all(torch.equal(kept[name], tensor) for name, tensor in training.items())

@@ -12,7 +12,14 @@ from services.worker.nets import Net, Sizes, build
 from services.worker.training.objective import Objective, objective_of
 from shared.catalog import AnyNet, MfParams, MlpParams, NeumfParams
 from shared.schedules import OptimizerTraits, ResolvedSchedule, ScheduleSpec, resolve
-from shared.specs.optimizers import AdamParams, AdamWParams, OptimizerParams, SgdParams
+from shared.specs.optimizers import (
+    AdamParams,
+    AdamWParams,
+    OptimizerParams,
+    ProdigyParams,
+    ScheduleFreeAdamWParams,
+    SgdParams,
+)
 
 USERS, ITEMS, RECORDS = 12, 10, 50
 STEPS_PER_EPOCH = 8
@@ -87,6 +94,12 @@ OPTIMIZERS: dict[str, OptimizerParams] = {
     "adamw": AdamWParams(name="adamw"),
 }
 
+SELF_SCALING: dict[str, OptimizerParams] = {
+    "schedule-free": ScheduleFreeAdamWParams(name="schedule_free_adamw", weight_decay=0.01, r=0.5),
+    "prodigy": ProdigyParams(name="prodigy", weight_decay=0.01, d0=1e-3),
+}
+"""Those that make their own of a constant rate."""
+
 CYCLE: dict[str, object] = {"name": "cyclic", "base_lr": 0.001, "max_lr": 0.02, "step_size_up": "5st"}
 WARM_UP: dict[str, object] = {"name": "linear", "duration": "20%", "start_factor": 0.1}
 SCHEDULES: dict[str, dict[str, object]] = {
@@ -104,6 +117,30 @@ SCHEDULES: dict[str, dict[str, object]] = {
         "groups": {"embeddings": {"lr_mult": 0.5}},
     },
 }
+
+
+WHOLE: dict[str, object] = {"base_lr": 0.02}
+CATALOGUE: dict[str, dict[str, object]] = {
+    "constant": WHOLE,
+    "step": {**WHOLE, "step_size": "5st", "gamma": 0.5, "offset": "2st"},
+    "multistep": {**WHOLE, "milestones": ["3st", "14st"], "gamma": 0.3},
+    "exponential": {**WHOLE, "gamma": 0.7},
+    "inverse_time": {**WHOLE, "decay_rate": 0.5, "decay_steps": "4st"},
+    "linear": {**WHOLE, "start_factor": 0.2},
+    "polynomial": {**WHOLE, "power": 2.0},
+    "cosine": {**WHOLE, "T_max": "20st"},
+    "cosine_restarts": {**WHOLE, "T_0": "4st", "T_mult": 2, "cycle_decay": 0.8},
+    "cyclic": {**WHOLE, "base_lr": 0.001, "max_lr": 0.02, "step_size_up": "5st", "mode": "triangular2"},
+    "one_cycle": {**WHOLE, "max_lr": 0.02},
+    "inverse_sqrt": {**WHOLE, "timescale": "5st"},
+    "wsd": {**WHOLE, "num_warmup_steps": "4st", "num_decay_steps": "8st"},
+    "flat_cosine": WHOLE,
+    "rex": WHOLE,
+    "coslog": WHOLE,
+    "tanh": WHOLE,
+    "piecewise": {**WHOLE, "points": [["0st", 0.001], ["9st", 0.02], ["20st", 0.005]]},
+}
+"""Every schedule there is, short enough that a run of 24 updates goes through its corners."""
 
 
 def scheduled(schedule: object, *, optimizer: OptimizerParams, steps: int) -> ResolvedSchedule:
