@@ -41,6 +41,7 @@ export class Chart {
   #marks = [];
   #log = false;
   #size = 0;
+  #top = null;
   #leading = 0;
   #legend = h('dl', { class: 'legend' });
 
@@ -88,6 +89,13 @@ export class Chart {
     this.#build();
   }
 
+  /** Show nothing above `top`, so that an outburst does not flatten the rest; null shows everything. */
+  setTop(top) {
+    if (top === this.#top) return;
+    this.#top = top;
+    this.#build();
+  }
+
   #listen(signal) {
     const watcher = new ResizeObserver(() => this.#fit());
     watcher.observe(this.canvas);
@@ -125,12 +133,17 @@ export class Chart {
       height: HEIGHT,
       padding: [8, 22, 0, 0],
       legend: { show: false },
-      scales: { x: this.#across(), y: { distr: this.#log ? 3 : 1, log: 10, range: this.#log ? undefined : padded } },
+      scales: { x: this.#across(), y: { distr: this.#log ? 3 : 1, log: 10, range: (plot, low, high) => this.#upright(plot, low, high) } },
       axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => this.x.tick(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
       series: [{}, ...this.series.map((series) => lineOf(series))],
       cursor: { sync: { key: this.together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => this.together.setZoom(null) } },
       hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => drawMarks(plot, this.#marks)], draw: [(plot) => drawSigns(plot, this.#marks)] },
     };
+  }
+
+  #upright(plot, low, high) {
+    const end = this.#top === null || high === null ? high : Math.min(high, this.#top);
+    return this.#log ? globalThis.uPlot.rangeLog(low ?? 0.1, end ?? 1, 10, false) : padded(plot, low, end);
   }
 
   #across() {

@@ -6,11 +6,10 @@ import { ago, clock, integer, number, shortId } from '../format.js';
 import { LIVE, pill } from '../job_parts.js';
 import { Trouble, emptyBox } from '../notices.js';
 import { poll } from '../poll.js';
-import { roleName } from './roles.js';
 
 const LIVE_MS = 1_500;
 const STILL_MS = 8_000;
-const COLUMNS = ['Status', 'Test', 'Model', 'Net', 'Updates', 'Suggestions', 'Created'];
+const COLUMNS = ['Status', 'Model', 'Net', 'Optimizer', 'Rates', 'Updates', 'Created'];
 
 /** Show the list in `root` until `signal` aborts. */
 export function showRanges(root, { signal }) {
@@ -29,10 +28,9 @@ export function showRanges(root, { signal }) {
 
 function table(tests) {
   const rows = tests.map((test) => {
-    const job = test.spec?.job ?? test.job ?? {};
-    const found = (test.suggestions ?? []).map((one) => `${roleName(one.role)} ${number(one.lr, 2)}`).join(', ');
-    const cells = [pill(test.status).element, h('a', { href: `#/ranges/${encodeURIComponent(test.id)}`, title: test.id }, shortId(test.id)), test.model ?? job.model ?? '–', job.net?.name ?? '–', integer(test.step ?? test.steps?.length), found || '–',
-      h('time', { datetime: test.created_at, title: clock(test.created_at) }, ago(test.created_at))];
+    const { job, lo, hi } = test.spec;
+    const cells = [pill(test.status).element, h('div', { class: 'name' }, h('a', { href: `#/ranges/${encodeURIComponent(test.id)}` }, job.model), h('span', { class: 'quiet id', title: test.id }, shortId(test.id))), h('code', {}, job.net.name), job.optimizer?.name ?? '–',
+      `${number(lo, 2)} to ${number(hi, 2)}`, `${integer(test.step)} of ${integer(test.total_steps)}`, h('time', { datetime: test.created_at, title: clock(test.created_at) }, ago(test.created_at))];
     return h('tr', { 'data-range': test.id }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));

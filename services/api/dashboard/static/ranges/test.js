@@ -13,6 +13,7 @@ import { roleName } from './roles.js';
 
 const LIVE_MS = 700;
 const STILL_MS = 20_000;
+const ROOM = 0.7;  // of the fall, shown above the level that it began at
 const LINES = [{ name: 'each update', tone: 'raw', width: 1 }, { name: 'smoothed', tone: 'loss', width: 2, newest: true }];
 const FORMS = [['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['JSON', 'application/json', 'json']];
 
@@ -24,6 +25,7 @@ export function showRange(root, { name, signal }) {
 class RangePage {
   #test = null;
   #shown = '';
+  #whole = false;
   #status = pill('');
   #line = h('p', { class: 'quiet line', role: 'status' });
   #found = h('ol', { class: 'suggestions' });
@@ -38,7 +40,7 @@ class RangePage {
     this.trouble = new Trouble();
     this.title = h('h1', {}, 'LR range test');
     this.chart = new Chart('Loss against learning rate', LINES, new Together(), { signal, x: RATES });
-    this.chart.tools.append(toggle('log loss', (on) => this.chart.setLog(on)));
+    this.chart.tools.append(toggle('all of the loss', (on) => { this.#whole = on; this.#clip(); }), toggle('log', (on) => this.chart.setLog(on)));
     put(root, h('p', { class: 'crumbs' }, h('a', { href: '#/ranges' }, 'Range tests'), ' / ', h('code', {}, id)), h('div', { class: 'head' }, this.title, this.#status.element, this.#actions), this.#line, this.trouble.element, this.#error,
       h('div', { class: 'charts' }, this.chart.element), h('section', { class: 'card', 'aria-label': 'Suggestions' }, h('h2', {}, 'Suggestions'), this.#found),
       h('div', { class: 'actions downloads', role: 'group', 'aria-label': 'Download' }, h('span', { class: 'quiet' }, 'Download:'), FORMS.map(([name, accept, ending]) => h('button', { type: 'button', class: 'small', onclick: () => download(this.base, accept, `${shortId(id).replace('…', '')}.${ending}`).catch(this.trouble.acted) }, name))), this.#spec);
@@ -60,25 +62,29 @@ class RangePage {
   }
 
   #draw(test) {
+    const { job } = test.spec;
     this.#status.update(test.status);
-    const job = test.spec?.job ?? test.job ?? {};
-    setText(this.title, job.net ? `LR range test of ${job.net.name} for ${job.model ?? test.model}` : 'LR range test');
+    setText(this.title, `LR range test of ${job.net.name} for ${job.model}`);
     const left = test.diverged_at ? ` · diverged at ${number(test.diverged_at, 3)}` : '';
-    setText(this.#line, `${integer(test.lr.length)} updates, from ${number(test.lr[0], 2)} to ${number(test.lr.at(-1), 3)}${left}`);
-    put(this.#error, test.error ? h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' }, h('strong', {}, test.error.code ?? 'failed'), h('p', {}, test.error.message ?? '')) : null);
+    setText(this.#line, test.lr.length ? `${integer(test.lr.length)} of at most ${integer(test.total_steps)} updates, from ${number(test.lr[0], 2)} to ${number(test.lr.at(-1), 3)}${left}` : 'waiting for a worker');
+    put(this.#error, test.error ? h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' }, h('strong', {}, test.error.code), h('p', {}, test.error.message ?? '')) : null);
     if (!this.#actions.firstChild) put(this.#actions, twice('Cancel', (button) => this.#cancel(button)));
     this.#actions.hidden = !LIVE.has(test.status);
-    const marks = test.suggestions.map((one, at) => ({ at: one.lr, tone: 'event', sign: String(at + 1), row: at % 2 }));
+    const rates = [...new Set(test.suggestions.map((one) => one.lr))];
+    const rank = new Map([...rates].sort((a, b) => a - b).map((rate, at) => [rate, at]));
+    const marks = rates.map((rate, at) => ({ at: rate, tone: 'event', sign: String(at + 1), row: rank.get(rate) % 2 }));
+    this.#clip();
     this.chart.draw([test.lr, test.loss, test.smoothed], test.diverged_at ? [...marks, { at: test.diverged_at, tone: 'c3', sign: 'diverged', row: 2 }] : marks);
-    put(this.#found, test.suggestions.length ? test.suggestions.map((one, at) => this.#suggestion(one, at, test)) : h('li', { class: 'quiet' }, LIVE.has(test.status) ? 'They come when the test has ended.' : 'None: the loss fell nowhere clearly.'));
-    if (test.spec && !this.#spec.firstChild) put(this.#spec, h('details', { class: 'card' }, h('summary', {}, 'Spec as JSON'), code(JSON.stringify(test.spec, null, 2))));
+    put(this.#found, test.suggestions.map((one) => suggestion(one, rates.indexOf(one.lr) + 1, test)), test.suggestions.length ? null : h('li', { class: 'quiet' }, test.advice ?? (LIVE.has(test.status) ? 'They come when the test has ended.' : 'None.')));
+    if (!this.#spec.firstChild) put(this.#spec, h('details', { class: 'card' }, h('summary', {}, 'Spec as JSON'), code(JSON.stringify(test.spec, null, 2))));
   }
 
-  #suggestion(one, at, test) {
-    const ready = scheduleOf(test, one, at);
-    const link = ready ? `#/schedules?state=${packed({ ...runOf(test), draft: { label: `${roleName(one.role)} ${number(one.lr, 2)}`, schedule: ready }, others: [] })}` : null;
-    return h('li', {}, h('span', { class: 'sign', 'aria-label': `Mark ${at + 1}` }, at + 1), h('div', {}, h('p', {}, h('strong', {}, roleName(one.role)), ' ', h('span', { class: 'rate num' }, number(one.lr, 3)), one.rule ? h('span', { class: 'quiet' }, ` · ${String(one.rule).replaceAll('_', ' ')}`) : null), h('p', {}, one.say)),
-      link ? h('a', { class: 'button small', href: link, 'aria-label': `Use it: ${roleName(one.role)}` }, 'Use it') : null);
+  /** The end of a test is an explosion that would hide the fall before it. */
+  #clip() {
+    const known = (this.#test?.smoothed ?? []).filter(Number.isFinite);
+    const lowest = Math.min(...known);
+    const level = Math.max(...known.slice(0, known.indexOf(lowest) + 1));
+    this.chart.setTop(this.#whole || !known.length ? null : level + ROOM * Math.max(level - lowest, Math.abs(level) * 0.1));
   }
 
   async #cancel(button) {
@@ -93,14 +99,9 @@ class RangePage {
   }
 }
 
-/** Return the ready-made schedule of a suggestion, by its role or by its place. */
-function scheduleOf({ schedules = [] }, { role, schedule }, at) {
-  if (schedule) return schedule;
-  const named = schedules.find((one) => one?.role === role);
-  const found = named ?? schedules[at];
-  return found?.schedule ?? (found && (found.phases || found.base_lr) ? found : null);
-}
-
-function runOf({ total_steps: total, steps_per_epoch: epoch }) {
-  return total ? { run: { total_steps: total, steps_per_epoch: epoch ?? 1 } } : {};
+function suggestion({ role, lr, rule, say }, mark, { schedules }) {
+  const ready = schedules.find((one) => one.role === role)?.schedule;
+  const link = ready ? `#/schedules?state=${packed({ draft: { label: `${roleName(role)}, ${number(lr, 2)}`, schedule: ready } })}` : null;
+  return h('li', {}, h('span', { class: 'sign', 'aria-label': `Mark ${mark}` }, mark), h('div', {}, h('p', {}, h('strong', {}, roleName(role)), ' ', h('span', { class: 'rate num' }, number(lr, 3)), h('span', { class: 'quiet' }, ` · ${rule}`)), h('p', {}, say)),
+    link ? h('a', { class: 'button small', href: link, 'aria-label': `Use it: ${roleName(role)}` }, 'Use it') : null);
 }
