@@ -98,6 +98,21 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             },
         ),
         Panel(
+            "Gradient norm",
+            "Median and 99th percentile of the norm of all gradients, before clipping.",
+            "short",
+            {
+                "median": quantile(0.5, "gradus_trainer_gradient_norm"),
+                "p99": quantile(0.99, "gradus_trainer_gradient_norm"),
+            },
+        ),
+        Panel(
+            "Findings in gradients",
+            "Trainings whose gradients were found to vanish, to explode, to be dead or not finite; an hour.",
+            "short",
+            {"{{kind}}": "sum by (kind) (increase(gradus_trainer_gradient_findings_total[1h]))"},
+        ),
+        Panel(
             "Slots",
             "Jobs that the workers run and could run at once.",
             "short",
