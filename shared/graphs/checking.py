@@ -16,9 +16,10 @@ from shared.graphs.tracing import Trace
 
 STEP = 1e-6
 """Relative step of the difference, near the cube root of the precision of a double."""
-BUDGET = 12_000
+BUDGET = 4_000
 """Most operations spent on a check."""
 Branches = list[Array]
+Element = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def check(trace: Trace, given: dict[str, Array]) -> Check:
     room = max(1, BUDGET // (2 * len(trace.program.nodes)))
     here = branches(trace.program, list(trace.values))
     absolute, relative = [], []
-    for name, index in list(_elements(gradients))[:room]:
+    for name, index in _spread(list(_elements(gradients)), room):
         difference = _difference(trace, given, name, index, here)
         if difference is not None:
             error = abs(difference - float(gradients[name][index]))
@@ -55,10 +56,16 @@ def _wanted(trace: Trace) -> dict[str, Array]:
     return {name: gradient for name, gradient in found.items() if gradient is not None}
 
 
-def _elements(gradients: dict[str, Array]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _elements(gradients: dict[str, Array]) -> Iterator[Element]:
     for name, gradient in gradients.items():
         for index in np.ndindex(gradient.shape):
             yield name, index
+
+
+def _spread(elements: list[Element], room: int) -> list[Element]:
+    """Return as many elements as there is room for, evenly over all of them."""
+    total = len(elements)
+    return elements if total <= room else [elements[i * total // room] for i in range(room)]
 
 
 def branches(program: Program, values: list[Array]) -> Branches:
