@@ -66,7 +66,7 @@ class CosineRestarts(ScaledPhase):
     T_mult: Annotated[int, Field(ge=1, le=1000)] = 1
     eta_min: Rate = 0.0
     cycle_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    cycle_limit: Annotated[int, Field(ge=1)] | None = None
+    cycle_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""

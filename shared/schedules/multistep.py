@@ -52,6 +52,7 @@ class Multistep(ScaledPhase):
         for item, (before, after) in enumerate(pairwise(self.milestones), start=1):
             if after.steps < before.steps:
                 yield Fault("milestones", "comes before the one in front of it; write them in order", item)
+                return
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield a warning for the first milestone that is never reached."""

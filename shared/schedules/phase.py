@@ -8,11 +8,13 @@ from heapq import merge
 from itertools import repeat
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schedules.lengths import Duration, Length, round_half_up
 
+MAX_FIELDS = 100
+"""Of anything in a schedule."""
 Rate = Annotated[float, Field(ge=0.0)]
 
 
@@ -147,6 +149,11 @@ class Phase(BaseModel):
 
     duration: Duration
 
+    @model_validator(mode="before")
+    @classmethod
+    def _only_so_many_fields(cls, value: object) -> object:
+        return at_most(value, MAX_FIELDS)
+
     @property
     def steps(self) -> int:
         """N, the steps of a resolved phase."""
@@ -238,6 +245,13 @@ def _settled(value: object, place: Place) -> object:
     if isinstance(value, tuple):
         return tuple(_settled(part, place) for part in value)
     return place.settle(value) if isinstance(value, Length) and value.unit != "rest" else value
+
+
+def at_most(value: object, limit: int) -> object:
+    """Refuse a mapping of far too many keys in one finding, before each of them becomes one."""
+    if isinstance(value, dict) and len(value) > limit:
+        raise PydanticCustomError("too_long", "has more than {limit} fields", {"limit": limit})
+    return value
 
 
 Items = TypeVar("Items", bound=tuple[object, ...])

@@ -70,6 +70,7 @@ class Piecewise(Phase):
             if after[0].steps <= before[0].steps:
                 message = f"is at step {after[0].steps}, not after the point before it; move or drop one"
                 yield Fault("points", message, item)
+                return
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
+from shared.schedules.phase import MAX_FIELDS, at_most
 
 _OF_THE_WHOLE = ("base_lr", "phases", "groups", "feedback")
 
@@ -43,7 +44,7 @@ class ScheduleSpec(BaseModel):
         Field(max_length=64, strict=False, json_schema_extra={"minItems": 1}),
         AfterValidator(_at_least_one),
     ]
-    groups: dict[GroupName, GroupParams] = {}
+    groups: Annotated[dict[GroupName, GroupParams], BeforeValidator(lambda v: at_most(v, MAX_FIELDS))] = {}
     feedback: OneFeedback | None = None
     """Changes the rate by what validation shows; a preview knows of no validation and shows M = 1."""
 
@@ -59,7 +60,7 @@ class ScheduleSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_phase_needs_no_list(cls, value: object) -> object:
-        return cls.from_shorthand(value)
+        return cls.from_shorthand(at_most(value, MAX_FIELDS))
 
     @classmethod
     def parse(cls, value: object) -> Self:
