@@ -1,8 +1,22 @@
-"""Previews of schedules that have as many corners as steps."""
+"""Previews and exact values of schedules, as JSON and as drawings."""
 
 from __future__ import annotations
 
-from services.api.previews import MAX_BREAKPOINTS, MAX_STEPS, PreviewRequest, preview
+import re
+
+import pytest
+
+from services.api.drawing import Chart, Panel, Series, svg
+from services.api.previews import (
+    MAX_BREAKPOINTS,
+    MAX_STEPS,
+    EvaluateRequest,
+    PreviewRequest,
+    evaluate,
+    preview,
+    preview_chart,
+)
+from shared.schedules import PHASES
 
 
 def test_a_preview_of_a_million_corners_lists_the_first_and_counts_them_all():
@@ -15,3 +29,87 @@ def test_a_preview_of_a_million_corners_lists_the_first_and_counts_them_all():
     assert curve.breakpoints_total == MAX_STEPS + 1
     assert (curve.stats.min, curve.stats.max, len(curve.steps)) == (0.1, 0.3, 101)
     assert abs(curve.stats.mean - 0.2) < 1e-12
+
+
+def preview_of(*schedules: dict[str, object], **changes: object) -> PreviewRequest:
+    body = {
+        "schedules": [{"label": f"no. {n}", "schedule": one} for n, one in enumerate(schedules)],
+        "total_steps": 1000,
+        "steps_per_epoch": 50,
+        "points": 200,
+    }
+    return PreviewRequest.model_validate({**body, **changes})
+
+
+WARM_THEN_LINE: dict[str, object] = {
+    "base_lr": 0.1,
+    "phases": [
+        {"name": "linear", "duration": "10%", "start_factor": 0.01},
+        {"name": "polynomial", "duration": "rest"},
+    ],
+}
+CYCLED: dict[str, object] = {"name": "one_cycle", "base_lr": 0.1, "max_lr": 0.1, "momentum": {}}
+
+
+def test_the_legend_holds_each_mean_and_a_mark_stands_where_a_phase_begins():
+    drawn = svg(preview_chart(preview(preview_of(WARM_THEN_LINE, CYCLED)), "linear"))
+    assert "no. 0 (mean 0.0501)" in drawn
+    assert drawn.count("<title>no. 0: polynomial begins</title>") == 2
+    assert "no. 1: one_cycle begins" not in drawn
+    assert ">momentum<" in drawn
+
+
+def test_equal_input_is_drawn_in_equal_bytes():
+    first, second = (
+        svg(preview_chart(preview(preview_of(WARM_THEN_LINE, CYCLED)), "linear")) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_logarithmic_axis_leaves_out_what_it_cannot_hold_and_spreads_the_rest():
+    schedule = {"name": "exponential", "base_lr": 1.0, "gamma": 0.1, "decay_steps": "200st"}
+    dead = {"name": "constant", "base_lr": 1.0, "lr": 0.0}
+    drawn = svg(preview_chart(preview(preview_of(schedule, dead)), "log"))
+    assert [label for label in ("0.0001", "0.001", "0.01", "0.1") if f">{label}<" in drawn] == [
+        "0.0001",
+        "0.001",
+        "0.01",
+        "0.1",
+    ]
+    assert drawn.count("<polyline") == 3  # two strokes of the legend, one line
+
+
+def test_every_form_of_20_lines_looks_different():
+    series = [Series(str(n), [0, 1], [0, n], colour=n) for n in range(20)]
+    drawn = svg(Chart("twenty", [Panel("lr", series)]))
+    looks = set(
+        re.findall(r'(stroke="#[0-9a-f]{6}" stroke-width="1.4"(?: stroke-dasharray="[^"]*")?)', drawn)
+    )
+    assert len(looks) == 20
+
+
+def test_an_evaluation_says_rates_of_groups_momentum_phase_and_epoch():
+    schedule = {
+        "base_lr": 0.1,
+        "phases": [
+            {"name": "constant", "duration": "20%"},
+            {"name": "one_cycle", "duration": "rest", "max_lr": 0.5, "pct_start": 0.25125, "momentum": {}},
+        ],
+        "groups": {"embeddings": {"lr_mult": 0.1}},
+    }
+    asked = {"schedule": schedule, "total_steps": 1000, "steps_per_epoch": 50}
+    found = evaluate(EvaluateRequest.model_validate({**asked, "steps": [0, 199, 200, 400, 999, 5000]}))
+    assert found.lr == pytest.approx([0.1, 0.1, 0.02, 0.5, 2e-6, 2e-6])
+    assert found.groups["embeddings"] == pytest.approx([0.1 * rate for rate in found.lr])
+    assert found.momentum == [None, None, *map(pytest.approx, (0.95, 0.85, 0.95, 0.95))]
+    assert found.phase == [0, 0, 1, 1, 1, 1]
+    assert found.epoch == [0, 3, 4, 8, 19, 100]
+
+
+def test_twenty_schedules_of_a_million_steps_hide_no_peak_drop_or_restart():
+    every = [entry.example for entry in PHASES.values()]
+    body = preview_of(*every, total_steps=MAX_STEPS, steps_per_epoch=1000, points=1000)
+    for curve in preview(body).curves:
+        assert (min(curve.lr), max(curve.lr)) == (curve.stats.min, curve.stats.max)
+        if 2 * curve.breakpoints_total + 2 <= 1000:
+            assert {min(b.step, MAX_STEPS - 1) for b in curve.breakpoints} <= set(curve.steps)
