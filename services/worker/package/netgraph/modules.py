@@ -14,14 +14,15 @@ def modules_of(sites: Sequence[Site], names: Mapping[str, str]) -> dict[str, str
     """Return each operation's module: that of its parameters, of the module that ran it, or of its inputs.
 
     `names` gives the module of an attribute of the net, which is the attribute's own name where it says
-    nothing. What joins several modules belongs to the next one that has parameters.
+    nothing. What joins several modules, or one with an input, belongs to the next one that has parameters.
     """
     found: dict[str, str] = {}
     for site in sites:
         own = _own(site, names)
-        before = {found[s] for s in site.sources if s in found}
-        if site.kind == "operation" and (own or len(before) == 1):
-            found[site.id] = own or before.pop()
+        before = {found.get(source) for source in site.sources}
+        only = before.pop() if len(before) == 1 else None
+        if site.kind == "operation" and (own or only):
+            found[site.id] = own or only or ""
     joins = [s for s in sites if s.kind == "operation" and s.id not in found]
     for site in joins:
         found[site.id] = _next(site.id, sites, found) or names.get(JOINS, "output")
