@@ -14,7 +14,7 @@ from services.api.schemas.sweeps import (
     SweepRowAnswer,
 )
 from services.api.sweeps.record import Record, planned_stats, seconds_worked
-from services.api.sweeps.seed_noise import Difference, difference, leading, summary
+from services.api.sweeps.seed_noise import Difference, differences, leading, summary
 from shared.db.jobs import JobRow
 from shared.lifecycle import JobStatus
 from shared.specs.ids import public_id
@@ -55,12 +55,13 @@ def compare(record: Record) -> Comparison:
     higher = record.higher_is_better
     decides = record.ended and len(seeds) > 1
     leader = leading(values, seeds=seeds, higher_is_better=higher) if decides else None
-    whole = [index for index, found in enumerate(values) if all(seed in found for seed in seeds)]
-    differences: list[Difference | None] = [None] * len(values)
+    found: list[Difference | None] = [None] * len(values)
     if leader is not None:
-        for index in set(whole) - {leader}:
-            differences[index] = difference(values[index], values[leader], comparisons=len(whole) - 1)
-    return Comparison(values, leader, differences)
+        whole = [index for index, arm in enumerate(values) if all(seed in arm for seed in seeds)]
+        ranked = [[values[index][seed] for seed in seeds] for index in whole]
+        for index, one in zip(whole, differences(ranked, leader=whole.index(leader)), strict=True):
+            found[index] = one
+    return Comparison(values, leader, found)
 
 
 def validation_value(job: JobRow, metric: str) -> float | None:

@@ -8,6 +8,7 @@ from math import isfinite
 from statistics import fmean
 
 from services.api.drawing import Chart, Panel, Series
+from services.api.drawing.chart import AxisScale
 from services.api.presenting import job_state
 from services.api.schemas.sweeps import (
     SweepCurveAnswer,
@@ -21,6 +22,9 @@ from shared.db.jobs import JobRow
 from shared.db.sweep_curves import By, CurvePoint, Measured, Reach, evaluations, thinned_points
 from shared.schedules import sample_steps
 from shared.specs.ids import parse_id, public_id
+
+TOWERS = 20.0
+"""How many times as high as another line's top one must be for a logarithmic axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,17 @@ def sweep_chart(database: Database, *, sweep_id: str, drawn: Drawn) -> Chart:
     seeds = len(lines.record.spec.seeds)
     title = f"{lines.record.row.model}: {len(means)} schedules, mean over {seeds} seed{'s' * (seeds > 1)}"
     panels = [
-        Panel("training loss", loss),
+        Panel("training loss", loss, scale_of(loss)),
         Panel(f"{lines.record.metric} on validation", metric),
-        Panel("learning rate as planned", rates),
+        Panel("learning rate as planned", rates, scale_of(rates)),
     ]
     return Chart(title, panels)
+
+
+def scale_of(lines: Sequence[Series]) -> AxisScale:
+    """Return a logarithmic axis where one line towers over another, which a linear one would flatten."""
+    tops = [max(known) for line in lines if (known := [y for y in line.ys if y is not None])]
+    return "log" if tops and min(tops) > 0 and max(tops) > TOWERS * min(tops) else "linear"
 
 
 def _lines(cx: Connection, sweep_id: str, drawn: Drawn, *, runs: bool) -> Lines:

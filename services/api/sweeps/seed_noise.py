@@ -1,10 +1,13 @@
 """What a few seeds say about schedules: means with their intervals, and which differences are noise.
 
-Values of two schedules are paired by seed: equal seeds share initial weights, the order of the batches and
-the negatives, so their differences vary less than the values do (Bouthillier et al. 2021, arXiv
-2103.03098). Every schedule is held against the one with the best mean, with Bonferroni's intervals for
-k − 1 comparisons: the schedule that is best in truth is then called behind with at most 5 % probability
-(Hsu 1981, Ann. Statist. 9, 1026–1034). With one seed there is no interval, and nothing is decided.
+Equal seeds share initial weights, the order of the batches and the negatives, so values are paired by seed:
+what a seed does to all schedules cancels (Bouthillier et al. 2021, arXiv 2103.03098). Every schedule is held
+against the one with the best mean, by Student's t with Bonferroni's level for k − 1 comparisons; the one that
+is best in truth is then called behind with at most about 5 % probability (Hsu 1981, Ann. Statist. 9,
+1026–1034). The noise of a difference is the larger of two: its own over the seeds, and that of all schedules
+together, as in randomised blocks (Fisher 1935). Its own alone rests on a handful of seeds and tells nothing
+apart; the common one alone is too small for a schedule that is noisier than the rest. With one seed there
+is no interval, and nothing is decided.
 """
 
 from __future__ import annotations
@@ -68,11 +71,11 @@ def t_quantile(level: float, freedom: int) -> float:
     return math.sqrt(freedom) * math.tan((low + high) / 2)
 
 
-def t_interval(values: Sequence[float], *, level: float = LEVEL) -> tuple[float, float] | None:
-    """Return the interval of the mean, none with fewer than two values."""
+def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean, none with fewer than two values."""
     if len(values) < 2:
         return None
-    half = t_quantile(level, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    half = t_quantile(LEVEL, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     mean = statistics.fmean(values)
     return mean - half, mean + half
 
@@ -92,13 +95,43 @@ def leading(arms: Sequence[ByNumber], *, seeds: Sequence[int], higher_is_better:
     return max(whole, key=lambda i: sign * statistics.fmean(arms[i].values()), default=None)
 
 
-def difference(arm: ByNumber, leader: ByNumber, *, comparisons: int) -> Difference | None:
-    """Return a schedule minus the leader over the seeds both have, none without one in common.
+def differences(arms: Sequence[Sequence[float]], *, leader: int) -> list[Difference | None]:
+    """Return each schedule minus the leader, none for itself; values stand in one order of seeds for all.
 
-    The interval is wide enough for `comparisons` of them to hold together with 95 % probability.
+    The intervals are wide enough for all of them to hold together with 95 % probability.
     """
-    differences = [value - leader[seed] for seed, value in arm.items() if seed in leader]
-    if not differences:
-        return None
-    level = 1.0 - (1.0 - LEVEL) / comparisons
-    return Difference(len(differences), statistics.fmean(differences), t_interval(differences, level=level))
+    schedules, seeds = len(arms), len(arms[leader])
+    if schedules < 2:
+        return [None] * schedules
+    freedom = (schedules - 1) * (seeds - 1)
+    t = t_quantile(1.0 - (1.0 - LEVEL) / (schedules - 1), freedom) if freedom else math.inf
+    common = common_variance(arms) if freedom else math.inf
+    return [
+        None if index == leader else _difference(arm, arms[leader], common=common, t=t)
+        for index, arm in enumerate(arms)
+    ]
+
+
+def common_variance(arms: Sequence[Sequence[float]]) -> float:
+    """Return the variance of a difference of two schedules with one seed, from all schedules and seeds.
+
+    Twice the mean square of what neither the schedule nor the seed explains.
+    """
+    schedule_means = [statistics.fmean(arm) for arm in arms]
+    seed_means = [statistics.fmean(values) for values in zip(*arms, strict=True)]
+    whole = statistics.fmean(schedule_means)
+    left = (
+        value - mean - seed_mean + whole
+        for arm, mean in zip(arms, schedule_means, strict=True)
+        for value, seed_mean in zip(arm, seed_means, strict=True)
+    )
+    return 2.0 * math.fsum(r * r for r in left) / ((len(arms) - 1) * (len(seed_means) - 1))
+
+
+def _difference(arm: Sequence[float], leader: Sequence[float], *, common: float, t: float) -> Difference:
+    found = [value - best for value, best in zip(arm, leader, strict=True)]
+    mean = statistics.fmean(found)
+    if len(found) < 2:
+        return Difference(len(found), mean, None)
+    half = t * math.sqrt(max(common, statistics.variance(found)) / len(found))
+    return Difference(len(found), mean, (mean - half, mean + half))
