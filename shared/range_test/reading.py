@@ -14,9 +14,9 @@ SKIPPED = 5
 """First points, whose average is hardly one yet: they are the level the loss falls from."""
 RIM = 0.1
 """Share of the fall that the smoothed loss may stand above its lowest and still be at the bottom."""
-CLEAR = 2.0
+CLEAR = 3.0
 """A fall of fewer standard deviations of single losses may be chance: of 100 losses without any trend the
-lowest average lies about 1.5 below the first five."""
+lowest average lies about 1.5 below the first five, and once in a thousand times more than 3."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from shared.range_test.reading import Reading
 
 Role = Literal["peak", "one_cycle_max", "cyclic_max", "cyclic_base", "constant", "cautious"]
-PEAK, CONSTANT, CAUTIOUS = 1.5, 4.0, 10.0
-"""What the rate of the bottom is divided by; checked against grids by `bench/range_test.py`."""
-BASE = 4.0
-"""What the highest rate of a cycle is divided by (Smith, arXiv 1506.01186, §3.3: a third or a quarter)."""
+PEAK, CONSTANT, CAUTIOUS = 0.8, 0.3, 0.1
+"""Shares of the bottom's rate; `bench/range_test.py` holds the first two against grids."""
+BASE = 0.25
+"""Share of a cycle's highest rate (a third or a quarter: Smith, arXiv 1506.01186, §3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,16 @@ def suggestions(reading: Reading) -> list[Suggestion]:
     if reading.landmarks is None:
         return []
     bottom = reading.landmarks.bottom
-    peak, constant, cautious = (_rounded(bottom / share) for share in (PEAK, CONSTANT, CAUTIOUS))
-    base, at = _rounded(peak / BASE), "where the loss is lowest"
+    peak, constant, cautious = (_rounded(share * bottom) for share in (PEAK, CONSTANT, CAUTIOUS))
+    base = _rounded(BASE * peak)
+    cycle = f"Let cycles go from {base:g} to {peak:g} and back."
     return [
-        Suggestion("peak", peak, "bottom/1.5", f"Begin at {peak:g} when the rate decays to the end."),
-        Suggestion("one_cycle_max", peak, "bottom/1.5", f"Let a one-cycle schedule rise to {peak:g}."),
-        Suggestion("cyclic_max", peak, "bottom/1.5", f"Let cycles rise to {peak:g}."),
-        Suggestion("cyclic_base", base, "bottom/6", f"Let cycles fall back to {base:g}."),
-        Suggestion("constant", constant, "bottom/4", f"Hold {constant:g}, a quarter of the rate {at}."),
-        Suggestion("cautious", cautious, "bottom/10", f"Hold {cautious:g} where nothing may go wrong."),
+        Suggestion("peak", peak, "0.8 × bottom", f"Begin at {peak:g} when the rate decays to the end."),
+        Suggestion("one_cycle_max", peak, "0.8 × bottom", f"Let a one-cycle schedule rise to {peak:g}."),
+        Suggestion("cyclic_max", peak, "0.8 × bottom", cycle),
+        Suggestion("cyclic_base", base, "0.2 × bottom", cycle),
+        Suggestion("constant", constant, "0.3 × bottom", f"Hold {constant:g} from beginning to end."),
+        Suggestion("cautious", cautious, "0.1 × bottom", f"Hold {cautious:g} where nothing may be upset."),
     ]
 
 
