@@ -1,0 +1,69 @@
+"""The guide to schedules says what the code does: blocks run, formulas and codes are those there are."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.schedules import CATALOG, PHASES, ScheduleSpec
+from tests.support.schedules import resolved
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_block_is_a_schedule_that_runs(block: str):
+    run = resolved(json.loads(block), steps=2000, epoch=50)
+    assert all(run.lr(t) >= 0.0 for t in (0, 1000, 1999, 2000))
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_schedule_has_its_purpose_formula_plot_borders_and_sources(name: str):
+    entry = CATALOG[name]
+    section = GUIDE.split(f"\n### {name}\n")[1].split("\n### ")[0]
+    wanted = [entry.purpose, entry.formula, f"(schedules/{name}.svg)"]
+    wanted += [f"| {where} | {value} |" for where, value in entry.boundaries]
+    wanted += entry.sources if name in PHASES else ()
+    assert [text for text in wanted if text not in section] == []
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_every_example_of_the_catalogue_stands_in_the_guide(name: str):
+    specs = [ScheduleSpec.parse(json.loads(block)) for block in BLOCKS]
+    assert ScheduleSpec.parse(CATALOG[name].example) in specs
+
+
+def warning_codes() -> set[str]:
+    """Return every code that the sources warn with."""
+    codes = set()
+    for path in [*(ROOT / "shared" / "schedules").glob("*.py"), ROOT / "services" / "api" / "previews.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Advice", "ScheduleWarning"}:
+                codes |= {str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "WarningAnswer":
+                codes |= {
+                    str(k.value.value)
+                    for k in node.keywords
+                    if k.arg == "code" and isinstance(k.value, ast.Constant)
+                }
+    return codes
+
+
+def test_the_table_of_warnings_is_complete():
+    table = GUIDE.split("## Refusals and warnings")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == warning_codes()
+    assert len(warning_codes()) == 10
+
+
+def test_the_numbers_of_the_composed_schedule_are_what_runs():
+    (block,) = [block for block in BLOCKS if '"feedback"' in block and "hann" in block]
+    run = resolved(json.loads(block), steps=1000, epoch=50)
+    assert [run.lr(t) for t in (0, 49, 50, 150, 350, 999)] == pytest.approx(
+        [0.001, 0.00492, 0.005, 0.1, 0.0525, 3.33333e-5], rel=1e-5
+    )
