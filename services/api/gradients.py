@@ -16,6 +16,8 @@ from shared.specs.ids import parse_id, public_id
 
 MAX_SAMPLES = 50_000
 """Of a job with more, evenly spaced ones are read: a request must not take seconds."""
+GREY = 7
+"""In the palette of charts; few nets have so many layers that another line shares it."""
 KEPT_PER_BUCKET = 3
 """At most: lowest and highest total norm, and the first that is no number."""
 
@@ -115,7 +117,7 @@ def gradients_answer(flow: Flow) -> GradientsAnswer:
 def flow_chart(flow: Flow) -> Chart:
     """Return norms and update ratios of every layer on logarithmic axes, with findings as marks."""
     steps = [s.step for s in flow.samples]
-    total = Series("all", steps, [s.total_norm for s in flow.samples], look="plan", colour=len(flow.layers))
+    total = Series("all", steps, [s.total_norm for s in flow.samples], look="plan", colour=GREY)
     norms = _by_layer(flow, steps, [s.gradient_norms for s in flow.samples])
     updates = _by_layer(flow, steps, [s.update_ratios for s in flow.samples])
     panels = [

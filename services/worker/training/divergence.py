@@ -10,12 +10,12 @@ from services.worker.training.diagnostics import FlowWatch
 from services.worker.training.loop import Point
 from services.worker.training.points import REMEDY, PointColumns, broken, columns_of
 from shared.gradients.rules import EXPLODED_FACTOR, EXPLODED_NORM, began_non_finite, largest
-from shared.gradients.tracks import RunningMedian
+from shared.gradients.tracks import RUNNING, RunningMedian
 
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """The step since which every gradient norm has been too large, and the norm usual before it."""
+    """The step since which gradient norms have been too large, and the norm usual before it."""
 
     at: int
     usual: float | None
@@ -67,13 +67,18 @@ def _rise(columns: PointColumns, norms: Sequence[float], onset: Onset, watch: Fl
 
 
 def onset_of(norms: Sequence[float]) -> Onset | None:
-    """Return since when the last norms have all been exploding; none when the last one is not."""
-    median, since = RunningMedian(), None
+    """Return since when the last norms have been exploding; none when the last five were not.
+
+    Between an update that was too large and the overflow that it leads to a norm may be small once more:
+    ReLUs that it drove below zero pass no gradient.
+    """
+    median, since, calm = RunningMedian(), None, 0
     for at, norm in enumerate(norms):
         usual = median.value
         if norm > min(EXPLODED_NORM, EXPLODED_FACTOR * usual if usual else EXPLODED_NORM):
-            since = since or Onset(at, usual)
-        else:
-            since = None
-            median.add(norm)
+            since, calm = since or Onset(at, usual), 0
+            continue
+        median.add(norm)
+        calm += 1
+        since = None if calm >= RUNNING else since
     return since

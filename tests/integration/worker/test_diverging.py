@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
+from services.worker.measures import parse
 from services.worker.trainings.session import StopFlag
 from shared.db.curves import read_curve
 from shared.db.engine import Database
@@ -66,15 +66,17 @@ def test_the_message_says_where_it_began_at_which_rate_and_what_helps(database: 
     assert message.endswith("lower the learning rate, add warm-up or clip the gradient")
 
 
-def test_the_samples_before_it_are_kept_and_show_an_explosion(database: Database, school: School):
-    with capture_logs() as logs:
-        message_of(school)
+def test_the_samples_before_it_are_kept_and_show_an_explosion(
+    database: Database, school: School, capsys: pytest.CaptureFixture[str]
+):
+    message_of(school)
+    measured = filter(None, map(parse, capsys.readouterr().out.splitlines()))
     with database.begin() as cx:
         layers = read_layers(cx, job_id=school.job_id)
         samples = list(read_samples(cx, job_id=school.job_id))
     assert [s.step for s in samples] == list(range(len(samples)))
     kinds = {finding.kind for finding in find(layers, samples)}
-    told = {log["kind"] for log in logs if log["event"] == "gradient finding"}
+    told = {one.name.removeprefix("found_") for one in measured if one.name.startswith("found_")}
     assert told == {kind.value for kind in kinds}
     assert {FindingKind.EXPLODING, FindingKind.NON_FINITE} <= kinds
 

@@ -79,14 +79,15 @@ def test_what_exploded_before_the_remembered_updates_began_there(watch: FlowWatc
         ([1.0] * 10, None),
         ([1.0] * 10 + [101.0], Onset(10, 1.0)),
         ([1.0] * 10 + [100.0], None),
-        ([1.0] * 10 + [500.0, 1.0], None),
-        ([1.0] * 10 + [500.0, 1.0, 200.0, 300.0], Onset(12, 1.0)),
+        ([1.0] * 10 + [500.0] + [1.0] * 4, Onset(10, 1.0)),
+        ([1.0] * 10 + [500.0] + [1.0] * 5, None),
+        ([1.0] * 10 + [500.0] + [1.0] * 5 + [200.0, 300.0], Onset(16, 1.0)),
         ([1.0, 500.0], None),
         ([1001.0, 2000.0], Onset(0, None)),
         ([1.0] * 10 + [200.0] * 100, Onset(10, 1.0)),
     ],
 )
-def test_an_onset_is_the_first_of_the_last_norms_that_are_all_too_large(
+def test_an_onset_is_the_first_norm_that_was_too_large_without_five_calm_ones_after(
     norms: list[float], onset: Onset | None
 ):
     """Above 1,000 at once, or above a hundred times the median of those that were not too large."""
