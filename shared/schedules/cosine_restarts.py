@@ -48,7 +48,14 @@ class CosineRestarts(ScaledPhase):
             "T_0": "T_0",
             "T_mult": "T_mult",
         },
-        example={"name": "cosine_restarts", "base_lr": 0.01, "T_0": "10%", "T_mult": 2},
+        example={
+            "name": "cosine_restarts",
+            "base_lr": 0.01,
+            "T_0": "14%",
+            "T_mult": 2,
+            "cycle_limit": 3,
+            "eta_min": 0.0001,
+        },
         boundaries=(
             ("t = b_i", "η₀·c^i: a restart is at the peak"),
             ("t = b_i + T_i/2", "½(η₀·c^i+η_m)"),
