@@ -9,7 +9,7 @@ from shared.range_test.reading import Reading
 
 Role = Literal["peak", "one_cycle_max", "cyclic_max", "cyclic_base", "constant", "cautious"]
 CONSTANT, CAUTIOUS = 3.0, 10.0
-"""What the bottom's rate is divided by where it does not decay; `bench/range_test.py` holds rules to grids."""
+"""What the bottom's rate is divided by where it does not decay; `bench/range_test.py` checks it by grids."""
 BASE = 4.0
 """What a cycle's highest rate is divided by (3 or 4: Smith, arXiv 1506.01186, §3.3)."""
 
