@@ -29,7 +29,7 @@ def test_a_sweep_is_asked_for_from_the_comparison_of_the_playground(signed_in: P
     signed_in.get_by_role("button", name="Start the sweep").click()
     expect(signed_in.get_by_role("heading", name="films: 2 schedules × 2 seeds")).to_be_visible()
     expect(signed_in.locator("table.trainings tbody tr")).to_have_count(4)
-    expect(signed_in.locator("table.sweep-table")).to_contain_text("Steps to 0.4")
+    expect(signed_in.locator("table.sweep-table")).to_contain_text("To reach 0.4")
 
 
 def test_what_is_wrong_with_a_schedule_is_said_at_that_schedule(
@@ -68,7 +68,7 @@ def test_a_finished_sweep_shows_its_sentence_its_table_and_its_curves(
     expect(leading).to_contain_text("won")
     behind = signed_in.locator("table.sweep-table tbody tr").nth(0)
     expect(behind).to_contain_text("−0.1000")
-    expect(behind).to_contain_text("60")  # steps to the target
+    expect(behind).to_contain_text("60 steps")
     expect(signed_in.locator("figure.chart", has_text="Training loss")).to_contain_text("cosine")
     signed_in.get_by_label("every seed").check()
     expect(signed_in.locator("figure.chart", has_text="Training loss")).to_contain_text("cosine, seed 3")

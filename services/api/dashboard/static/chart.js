@@ -9,6 +9,7 @@ const HEIGHT = 210;
 /** What charts that stand together share: the part of the x axis shown, and the cursor. */
 export class Together {
   zoom = null;
+  first = 0;
   total = null;
   charts = [];
   cursor = `gradus-${Math.random().toString(36).slice(2)}`;
@@ -22,7 +23,7 @@ export class Together {
   range(low, high) {
     if (this.zoom) return this.zoom;
     const end = this.total ?? high ?? 1;
-    return [Math.min(0, low ?? 0), Math.max(end, 1)];
+    return [Math.min(this.first, low ?? this.first), Math.max(end, this.first + 1)];
   }
 }
 

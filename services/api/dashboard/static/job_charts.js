@@ -49,7 +49,7 @@ export class JobCharts {
   /** Draw everything from the curve. */
   draw() {
     const marks = this.curve.evaluations.map((evaluation) => evaluation.step);
-    const events = this.curve.lr_events.map((event, at) => ({ at: event.step, tone: 'event', sign: String(at + 1) }));
+    const events = this.curve.lr_events.map((event, at) => ({ at: event.step, tone: 'event', sign: String(at + 1), row: event.step === this.#parent?.step ? 1 : 0 }));
     const begun = this.#parent ? [{ at: this.#parent.step, tone: 'c3', sign: 'fork' }] : [];
     this.#drawRates([...marks, ...begun, ...events]);
     this.#drawLosses([...marks, ...begun]);

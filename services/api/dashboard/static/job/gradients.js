@@ -42,6 +42,7 @@ export class Gradients {
     const order = layers.map((layer, at) => ({ ...layer, at })).sort((a, b) => a.order - b.order);
     put(this.#findings, findings.length ? findings.map(findingItem) : h('li', { class: 'fine' }, h('span', { class: 'sign', 'aria-hidden': 'true' }, '✓'), h('p', {}, 'Nothing vanishing, exploding, dead or non-finite was found.')));
     put(this.#note, `${integer(layers.length)} layers, ${integer(steps.length)} samples, before clipping. Layers nearer the input come first.`);
+    this.#together.first = steps[0];
     this.#together.total = steps.at(-1);
     const marks = findings.filter((one) => Number.isFinite(one.first_step)).map((one) => ({ at: one.first_step, tone: 'event', sign: SIGNS[one.kind] ?? '!' }));
     for (const { name, chart } of this.#charts) drawLayers(chart, order, { steps, rows: columns[name] ?? [], marks });

@@ -7,14 +7,14 @@ import { duration, fixed, integer, metricName, number, signed } from '../format.
 /** Return the table of a sweep's answer. */
 export function sweepTable(sweep) {
   const { target, metric } = sweep;
-  const columns = ['Schedule', `${metricName(metric)}, validation`, '95 % interval', 'Best', 'Against the leader', 'Test', target ? `Steps to ${number(target.value)}` : null, target ? 'Time to it' : null, 'Mean LR', 'Final LR', 'Time', 'Seeds'].filter(Boolean);
+  const columns = ['Schedule', `${metricName(metric)}, validation`, '95 % interval', 'Best', 'Minus the leader', 'Test', target ? `To reach ${number(target.value)}` : null, 'Mean LR', 'Final LR', 'Time', 'Seeds'].filter(Boolean);
   const rows = sweep.table.map((row, at) => h('tr', { 'data-winner': row.label === sweep.winner ? 'yes' : null }, cellsOf(row, at, sweep).map((cell, which) => (which ? h('td', { class: 'num', 'data-label': columns[which] }, cell) : h('th', { scope: 'row' }, cell)))));
   return h('table', { class: 'cards dense sweep-table' }, h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
 }
 
 function cellsOf(row, at, sweep) {
   const chip = row.label === sweep.winner ? 'won' : row.label === sweep.leader ? 'leads' : null;
-  const target = sweep.target ? [row.steps_to_target === null ? reachedText(row) : integer(row.steps_to_target), duration(row.seconds_to_target)] : [];
+  const target = sweep.target ? [row.steps_to_target === null ? reachedText(row) : `${integer(row.steps_to_target)} steps, ${duration(row.seconds_to_target)}`] : [];
   return [h('span', { class: 'arm' }, swatch(styleOf(at)), ' ', row.label, chip ? h('span', { class: 'chip' }, chip) : null), meanText(row), intervalText(row.interval), bestCell(row), differenceText(row), meanText(row.test), ...target,
     h('span', { title: row.lr_from === 'plan' ? 'as planned' : 'as logged' }, number(row.mean_lr, 3)), number(row.final_lr, 3), duration(row.seconds), seedCell(row)];
 }
@@ -39,7 +39,7 @@ function differenceText({ difference, tie_with: ties }) {
 }
 
 function reachedText({ reached, seeds }) {
-  return reached === null || seeds === 0 ? '–' : `${integer(reached)} of ${integer(seeds)} reached it`;
+  return reached === null || seeds === 0 ? '–' : `${integer(reached)} of ${integer(seeds)} did`;
 }
 
 function seedCell(row) {
