@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
-from typing import Any, Literal
 
 from services.api import metrics
 from services.api.drawing import Chart, Mark, Panel, Series
+from services.api.lineage import Stretch, read_lineage, stretch_answer
 from services.api.rates import DriftWatch, PlannedRate, planned_rate
 from services.api.schemas import CurveAnswer, EvaluationAnswer, LrEventAnswer, PlanAnswer
+from services.api.thinning import CurveQuery, joined, pages
 from shared.db.curves import EvaluationRow, PointColumns, read_curve, read_evaluations
 from shared.db.engine import Database
 from shared.db.jobs import JobRow, get_job
@@ -20,85 +21,10 @@ from shared.logs import logger
 from shared.specs.ids import parse_id, public_id
 
 RAW_MAX_POINTS = 100_000
-PAGE_ROWS = 20_000
-KEPT_PER_BUCKET = 7
-"""At most: lowest and highest of rate, loss and gradient norm, and the first value that is no number."""
 MAX_MARKS = 40
 """Events marked in a chart, the newest; more would hide the lines."""
 CSV_HEAD = "step,lr,loss,grad_norm,momentum,planned_lr,effective_lr\r\n"
 _log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CurveQuery:
-    """Which part of a curve, how thinned: steps `from_step` ≤ t < `to_step`, at most `points` of them."""
-
-    points: int = 1000
-    method: Literal["minmax", "raw"] = "minmax"
-    from_step: int = 0
-    to_step: int | None = None
-
-
-def kept_of_bucket(points: PointColumns, start: int, stop: int) -> set[int]:
-    """Return the indices that carry the extremes of rows `start` ≤ i < `stop`, and the first non-number."""
-    kept: set[int] = set()
-    for column in (points.loss, points.lr, points.grad_norm):
-        finite = [i for i in range(start, stop) if column[i] is not None and isfinite(column[i] or 0.0)]
-        if finite:
-            value: Callable[[int], Any] = column.__getitem__
-            kept |= {min(finite, key=value), max(finite, key=value)}
-    broken = (i for i in range(start, stop) if not isfinite(points.loss[i]))
-    return kept | set(list(broken)[:1])
-
-
-def thinned(points: PointColumns, *, rows_per_bucket: int, ends: Iterable[int] = ()) -> PointColumns:
-    """Return the rows that carry the extremes of every bucket of consecutive rows, and those at `ends`."""
-    count = len(points.steps)
-    kept = {end % count for end in ends} if count else set()
-    for start in range(0, count, rows_per_bucket):
-        kept |= kept_of_bucket(points, start, min(start + rows_per_bucket, count))
-    return _rows(points, sorted(kept))
-
-
-def _rows(points: PointColumns, indices: Sequence[int]) -> PointColumns:
-    def chosen(column: Sequence[Any]) -> list[Any]:
-        return [column[i] for i in indices] if column else []
-
-    return PointColumns(
-        steps=chosen(points.steps),
-        lr=chosen(points.lr),
-        loss=chosen(points.loss),
-        grad_norm=chosen(points.grad_norm),
-        momentum=chosen(points.momentum),
-        effective_lr=chosen(points.effective_lr),
-    )
-
-
-def _joined(pages: Iterable[PointColumns]) -> PointColumns:
-    held = list(pages)
-    return PointColumns(
-        steps=list(chain.from_iterable(p.steps for p in held)),
-        lr=list(chain.from_iterable(p.lr for p in held)),
-        loss=list(chain.from_iterable(p.loss for p in held)),
-        grad_norm=list(chain.from_iterable(p.grad_norm for p in held)),
-        momentum=list(chain.from_iterable(p.momentum for p in held)),
-        effective_lr=list(chain.from_iterable(p.effective_lr for p in held)),
-    )
-
-
-def _pages(read: Callable[[int, int], PointColumns], query: CurveQuery, stop: int) -> Iterator[PointColumns]:
-    """Yield the points page by page, each thinned before the next is read, so that memory stays bounded."""
-    first, total = query.from_step, stop - query.from_step
-    if query.method == "raw" or total <= query.points:
-        for start in range(first, stop, PAGE_ROWS):
-            yield read(start, min(start + PAGE_ROWS, stop))
-        return
-    rows_per_bucket = -(-total // max((query.points - 2) // KEPT_PER_BUCKET, 1))
-    page_rows = rows_per_bucket * max(PAGE_ROWS // rows_per_bucket, 1)
-    for start in range(first, stop, page_rows):
-        page = read(start, min(start + page_rows, stop))
-        ends = [0] * (start == first) + [-1] * (start + page_rows >= stop)
-        yield thinned(page, rows_per_bucket=rows_per_bucket, ends=ends)
 
 
 def _refuse_too_many(query: CurveQuery, stop: int) -> None:
@@ -115,6 +41,8 @@ class Curve:
     points: PointColumns
     evaluations: Sequence[EvaluationRow]
     planned: PlannedRate
+    ancestors: Sequence[Stretch] = ()
+    """What came before a fork, its first ancestor first."""
     drift: int | None = None
     """The first of the steps asked for whose logged rate is not the planned one."""
 
@@ -130,17 +58,23 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
         def read(start: int, stop: int) -> PointColumns:
             return watch.seen(read_curve(cx, job_id=row.id, from_step=start, to_step=stop))
 
-        points = _joined(_pages(read, query, stop))
+        points = joined(pages(read, _own(row, query), stop))
         evaluations = read_evaluations(cx, job_id=row.id, after=query.from_step - 1)
+        ancestors = read_lineage(cx, row, query)
     _tell_drift(row, watch.first)
     shown = [e for e in evaluations if query.to_step is None or e.step <= query.to_step]
-    return Curve(row, points, shown, watch.planned, watch.first)
+    return Curve(row, points, shown, watch.planned, ancestors, watch.first)
 
 
 def _tell_drift(row: JobRow, step: int | None) -> None:
     if step is not None:
         metrics.lr_drifts.inc()
         _log.error("lr_drift", job_id=str(row.id), step=step)
+
+
+def _own(row: JobRow, query: CurveQuery) -> CurveQuery:
+    """Return what is asked of a job's own points, of which a fork has none before its first step."""
+    return replace(query, from_step=max(query.from_step, row.start_step))
 
 
 def _stop(row: JobRow, query: CurveQuery) -> int:
@@ -171,6 +105,7 @@ def curve_answer(curve: Curve) -> CurveAnswer:
         evaluations=[
             EvaluationAnswer(step=e.step, epoch=e.epoch, metrics=e.metrics) for e in curve.evaluations
         ],
+        ancestors=[stretch_answer(one) for one in curve.ancestors],
     )
 
 
@@ -185,8 +120,8 @@ def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator
         with database.begin() as cx:
             return read_curve(cx, job_id=row.id, from_step=start, to_step=stop)
 
-    pages = _pages(read, query, _stop(row, query))
-    return chain([CSV_HEAD], (_csv_lines(page, planned) for page in pages))
+    every = pages(read, _own(row, query), _stop(row, query))
+    return chain([CSV_HEAD], (_csv_lines(page, planned) for page in every))
 
 
 def _csv_lines(points: PointColumns, planned: PlannedRate) -> str:
@@ -206,12 +141,16 @@ def curve_chart(curve: Curve) -> Chart:
     """Return a curve as a chart: the loss, and the rate on top of the plan, LR events marked."""
     plan_steps, plan_lr = curve.planned.drawn
     points = curve.points
-    loss = Panel("loss", [Series("training loss", points.steps, points.loss)])
+    before = [(one.points, f"before step {one.until_step}", 7) for one in curve.ancestors]
+    losses = [Series(label, p.steps, p.loss, colour=grey) for p, label, grey in before]
+    rates = [Series(label, p.steps, p.lr, colour=grey) for p, label, grey in before]
+    loss = Panel("loss", [*losses, Series("training loss", points.steps, points.loss)])
     planned = Series("planned", plan_steps, plan_lr, look="plan", colour=1)
-    rate = Panel("learning rate", [planned, Series("actual", points.steps, points.lr, colour=1)])
+    rate = Panel("learning rate", [*rates, planned, Series("actual", points.steps, points.lr, colour=1)])
     effective = Series("used by the optimizer", points.steps, points.effective_lr, colour=2)
     more = [Panel("effective rate", [effective])] if any(v is not None for v in effective.ys) else []
     newest = curve.planned.events[-MAX_MARKS:]
+    forks = [Mark(one.until_step, "fork") for one in curve.ancestors]
     marks = [Mark(e.step, f"{e.cause} ×{e.m_after / e.m_before:.3g}") for e in newest if e.m_before]
     title = f"{curve.row.model or 'data set'}: {curve.row.status}, step {curve.row.step}"
-    return Chart(title, [loss, rate, *more], marks=marks)
+    return Chart(title, [loss, rate, *more], marks=[*forks, *marks])

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response, StreamingResponse
 
 from services.api.auth import GuardedRoute, needs
-from services.api.curves import CurveQuery, curve_answer, curve_chart, curve_csv, load_curve
+from services.api.curves import curve_answer, curve_chart, curve_csv, load_curve
 from services.api.dependencies import Parts
 from services.api.negotiation import CSV, JSON, PNG, SVG, choose
 from services.api.rendering import documented_forms, render
 from services.api.schemas import CurveAnswer
+from services.api.thinning import CurveQuery
 from shared.specs.ids import parse_id
 
 router = APIRouter(prefix="/v1/training_jobs", tags=["curves"], route_class=GuardedRoute)

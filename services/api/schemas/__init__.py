@@ -19,6 +19,7 @@ from services.api.schemas.gradients import (
     RuleAnswer,
 )
 from services.api.schemas.jobs import (
+    AncestorAnswer,
     CheckpointAnswer,
     CurveAnswer,
     ErrorAnswer,
@@ -52,6 +53,7 @@ __all__ = [
     "AliasAnswer",
     "AliasChangeAnswer",
     "AliasRequest",
+    "AncestorAnswer",
     "Answer",
     "CheckpointAnswer",
     "ColumnAnswer",

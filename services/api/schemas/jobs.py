@@ -118,6 +118,18 @@ class PlanAnswer(Answer):
     lr: list[float]
 
 
+class AncestorAnswer(Answer):
+    """The stretch of an ancestor's curve that leads up to a fork at `until_step`, thinned as the curve is."""
+
+    job: str
+    until_step: int
+    steps: list[int]
+    lr: list[float]
+    loss: list[float | None]
+    grad_norm: list[float | None]
+    evaluations: list[EvaluationAnswer]
+
+
 class CurveAnswer(Answer):
     """A curve by columns of one length; point t is the update after t completed ones; null is no number."""
 
@@ -136,6 +148,8 @@ class CurveAnswer(Answer):
     """Those that count, by step."""
     lr_drift: int | None
     """The first of these steps whose rate is not the planned one: a fault of ours, and null."""
+    ancestors: list[AncestorAnswer]
+    """What came before a fork, its first ancestor first; empty for a job that is none."""
 
 
 class ScheduleEntry(Answer):

@@ -9,8 +9,8 @@ import pytest
 
 from shared.db.engine import Database
 from shared.db.lr_events import NewLrEvent, append_events
-from shared.specs.ids import new_uuid
-from tests.support.rows import a_checkpoint
+from shared.specs.ids import new_uuid, parse_id
+from tests.support.rows import a_checkpoint, claim_one
 from tests.support.training import TrainedJob, job_body, ready_dataset, running_job
 
 JOBS = "/v1/training_jobs"
@@ -209,3 +209,56 @@ def test_the_multiplier_at_the_checkpoint_is_copied(
     assert [(e["seq"], e["step"], e["cause"], e["m_after"]) for e in shown[1]] == [(0, 40, "fork", 0.5)]
     plan = client.get(f"{JOBS}/{late}/curve").json()["plan"]
     assert (plan["steps"][0], plan["lr"][0]) == (40, 0.5 * 0.1)
+
+
+def test_a_forks_curve_begins_with_its_ancestors(
+    client: httpx.Client, database: Database, parent: TrainedJob
+) -> None:
+    """A fork at 40 that is forked again at 44: steps 0 to 39 of the first, 40 to 43 of the second."""
+    parent.evaluation(40, rmse=1.0)
+    child = claimed(client, database, fork(client, parent, schedule=COOLDOWN))
+    child.progress(40, 44, checkpoint=a_checkpoint(44))
+    child.progress(44, 50)
+    grandchild = claimed(client, database, fork(client, child, schedule=COOLDOWN))
+    grandchild.progress(44, 46)
+    curve = client.get(f"{JOBS}/{grandchild.id}/curve").json()
+    assert curve["steps"] == [44, 45]
+    first, second = curve["ancestors"]
+    assert (first["job"], first["until_step"], first["steps"]) == (parent.id, 40, list(range(40)))
+    assert (second["job"], second["until_step"], second["steps"]) == (child.id, 44, [40, 41, 42, 43])
+    assert [e["step"] for e in first["evaluations"]] == [40]
+    assert first["loss"][3] == 0.25
+    assert client.get(f"{JOBS}/{parent.id}/curve").json()["ancestors"] == []
+
+
+def test_the_part_asked_for_cuts_ancestors_too(
+    client: httpx.Client, database: Database, parent: TrainedJob
+) -> None:
+    child = claimed(client, database, fork(client, parent, schedule=COOLDOWN))
+    child.progress(40, 60)
+
+    def seen(**asked: int) -> tuple[list[int], list[int]]:
+        curve = client.get(f"{JOBS}/{child.id}/curve", params=asked).json()
+        return curve["ancestors"][0]["steps"], curve["steps"]
+
+    assert seen(**{"from": 38, "to": 42}) == ([38, 39], [40, 41])
+    assert seen(**{"from": 50}) == ([], list(range(50, 60)))
+    assert seen(to=5) == ([0, 1, 2, 3, 4], [])
+
+
+def test_a_forks_chart_shows_where_it_left(
+    client: httpx.Client, database: Database, parent: TrainedJob
+) -> None:
+    child = claimed(client, database, fork(client, parent, schedule=COOLDOWN))
+    child.progress(40, 60)
+    drawn = client.get(f"{JOBS}/{child.id}/curve", headers={"Accept": "image/svg+xml"}).text
+    assert "before step 40" in drawn
+    assert ">fork<" in drawn
+
+
+def claimed(client: httpx.Client, database: Database, answer: httpx.Response) -> TrainedJob:
+    """Claim the fork that was just asked for."""
+    with database.begin() as cx:
+        claim = claim_one(cx)
+    assert claim.job_id == parse_id("job", answer.json()["id"])
+    return TrainedJob(database, answer.json()["id"], claim)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.curves import KEPT_PER_BUCKET, thinned
+from services.api.thinning import KEPT_PER_BUCKET, thinned
 from shared.db.curves import PointColumns
 
 
