@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlalchemy import Connection
 
 from shared.db.blobs import Blob, read_range
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 BUFFER_BYTES = 16 * 1024
 """Read at once: the list of a package's files, and most of its JSON, without fetching weights beside them."""
@@ -43,7 +40,7 @@ class BlobFile(io.RawIOBase):
         """Return the place."""
         return self._at
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever holds writable bytes; has a name from 3.12 on
         """Fill a buffer from the place on and return how many bytes came; 0 at the end."""
         into = memoryview(buffer).cast("B")
         start, count = self._at, 0
