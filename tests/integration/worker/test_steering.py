@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import torch
 
-from services.worker.training.checkpoint import from_bytes
+from services.worker.training.checkpoint import from_bytes, restore_weights
+from services.worker.trainings.recommend import plan_recommend
 from services.worker.trainings.session import Session, StopFlag
 from shared.db.blobs import last_checkpoint, read_blob
 from shared.db.curves import read_curve, read_evaluations
@@ -19,6 +21,7 @@ from shared.db.jobs import get_job
 from shared.db.lr_events import LrEvents, list_lr_events, list_lr_requests, live_events
 from shared.db.lr_requests import NewLrRequest, add_lr_request
 from shared.schedules import ResolvedSchedule
+from shared.settings import Settings
 from shared.specs.ids import new_uuid
 from shared.storage import Storage
 from tests.support.school import Death, Died, Mortal, School
@@ -203,3 +206,63 @@ def test_what_is_asked_after_a_kill_follows_what_was_asked_before_it(school: Sch
         (2, "manual", 1.0, 0.7, "kid", "asked after 2"),
         (2, "manual", 0.7, 0.7 * 0.1, "kid", "still too fast"),
     ]
+
+
+FREE: dict[str, Any] = {"name": "schedule_free_adamw"}
+PRODIGY: dict[str, Any] = {"name": "prodigy", "d0": 1e-3}
+WARM_UP: dict[str, Any] = {
+    "base_lr": 0.05,
+    "phases": [
+        {"name": "linear", "duration": "4st", "start_factor": 0.25},
+        {"name": "constant", "duration": "rest"},
+    ],
+}
+
+
+@pytest.mark.parametrize("optimizer", [FREE, PRODIGY], ids=["schedule-free", "prodigy"])
+def test_optimizers_with_a_pace_of_their_own_go_on_too(
+    database: Database, tmp_path: Path, optimizer: dict[str, Any]
+) -> None:
+    schedule = {**WARM_UP, "base_lr": 1.0} if optimizer is PRODIGY else WARM_UP
+    school = School(database, Storage(tmp_path.as_uri()))
+    school.enrol(schedule=schedule, optimizer=optimizer, batch_size=10)
+    school.add()
+    school.attempt(StopFlag())
+    undisturbed = school.left() | traces(school)
+    for write in (2, 5, 8):
+        school.add()
+        with pytest.raises(Died):
+            school.attempt(Death(write, committed=True), kind=Mortal, saves=write == 5)
+        with database.begin() as cx:
+            requeue(cx, job_id=school.job_id, fence=get_job(cx, job_id=school.job_id).fence, cause="died")
+        school.attempt(StopFlag())
+        assert school.left() | traces(school) == undisturbed, write
+    used = undisturbed["curve"].effective_lr
+    planned = list(undisturbed["curve"].lr)
+    assert used == tuple(planned) if optimizer is FREE else used[0] == pytest.approx(1e-3 * planned[0])
+
+
+def test_the_weights_judged_kept_and_published_are_the_average(database: Database, tmp_path: Path):
+    """The newest evaluation is that of the weights in the checkpoint made with it, and not of the net's."""
+    school = School(database, Storage(tmp_path.as_uri()))
+    school.enrol(schedule=WARM_UP, optimizer=FREE, batch_size=10)
+    school.add()
+    school.attempt(StopFlag())
+    with database.begin() as cx:
+        job = get_job(cx, job_id=school.job_id)
+        row = last_checkpoint(cx, job_id=school.job_id)
+        assert row is not None
+        kept = from_bytes(read_blob(cx, blob=row.blob()))
+        newest = read_evaluations(cx, job_id=school.job_id)[-1]
+    session = Session(job, job.fence, database, school.storage, Settings(device="cpu"), StopFlag())
+    schedule = ResolvedSchedule.model_validate(job.resolved_schedule)
+    plan = plan_recommend(session, spec=school.spec, schedule=schedule, device=torch.device("cpu"))
+    restore_weights(kept, net=plan.course.net)
+    assert plan.validate() == newest.metrics
+    fast = {
+        name.replace("optimizer/", "net/")[: -len("/z")]: z
+        for name, z in kept.tensors.items()
+        if name.endswith("/z")
+    }
+    assert fast
+    assert not any(torch.equal(kept.tensors[name], z) for name, z in fast.items())
