@@ -11,6 +11,7 @@ MEASUREMENTS = {
     "bench.trainer": "our trainer beside a bare torch loop",
     "bench.schedules": "previews of schedules, and the rate beside a step",
     "bench.gradients": "sampling gradient flow beside a step",
+    "bench.graphs": "tracing and drawing formulas, hostile and random ones",
     "bench.recbole": "NeuMF beside RecBole 1.2.1",
     "bench.diagnose": "diagnose beside the same route without a model",
     "bench.first_point": "POST to the first point",
