@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.schedules.bounds import at_least_one
 from shared.schedules.lengths import Length, Span
-from shared.schedules.phase import About, Advice, Corners, Fault, Place, ScaledPhase, at_least_one
+from shared.schedules.phase import About, Advice, Corners, Fault, Place, ScaledPhase
 
 MAX_MILESTONES = 1000
 

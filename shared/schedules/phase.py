@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import repeat
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from shared.schedules.bounds import few_fields
 from shared.schedules.lengths import Duration, Length, round_half_up
 
-MAX_FIELDS = 100
-"""Of anything in a schedule."""
 Rate = Annotated[float, Field(ge=0.0)]
 
 
@@ -152,7 +150,7 @@ class Phase(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_so_many_fields(cls, value: object) -> object:
-        return at_most(value, MAX_FIELDS)
+        return few_fields(value)
 
     @property
     def steps(self) -> int:
@@ -245,23 +243,6 @@ def _settled(value: object, place: Place) -> object:
     if isinstance(value, tuple):
         return tuple(_settled(part, place) for part in value)
     return place.settle(value) if isinstance(value, Length) and value.unit != "rest" else value
-
-
-def at_most(value: object, limit: int) -> object:
-    """Refuse a mapping of far too many keys in one finding, before each of them becomes one."""
-    if isinstance(value, dict) and len(value) > limit:
-        raise PydanticCustomError("too_long", "has more than {limit} fields", {"limit": limit})
-    return value
-
-
-Items = TypeVar("Items", bound=tuple[object, ...])
-
-
-def at_least_one(items: Items) -> Items:
-    """Hold the minimum of a list here: the built-in one counts refused items as absent, and reports twice."""
-    if not items:
-        raise PydanticCustomError("too_short", "needs at least one item")
-    return items
 
 
 class ScaledPhase(Phase):

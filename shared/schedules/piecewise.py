@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.schedules.bounds import at_least_one
 from shared.schedules.lengths import Span
 from shared.schedules.phase import (
     About,
@@ -19,7 +20,6 @@ from shared.schedules.phase import (
     Phase,
     Place,
     Rate,
-    at_least_one,
     short_decay,
 )
 

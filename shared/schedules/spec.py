@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.schedules.bounds import few_fields
 from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
-from shared.schedules.phase import MAX_FIELDS, at_most
 
 _OF_THE_WHOLE = ("base_lr", "phases", "groups", "feedback")
 
@@ -44,7 +44,7 @@ class ScheduleSpec(BaseModel):
         Field(max_length=64, strict=False, json_schema_extra={"minItems": 1}),
         AfterValidator(_at_least_one),
     ]
-    groups: Annotated[dict[GroupName, GroupParams], BeforeValidator(lambda v: at_most(v, MAX_FIELDS))] = {}
+    groups: Annotated[dict[GroupName, GroupParams], BeforeValidator(few_fields)] = {}
     feedback: OneFeedback | None = None
     """Changes the rate by what validation shows; a preview knows of no validation and shows M = 1."""
 
@@ -60,7 +60,7 @@ class ScheduleSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_phase_needs_no_list(cls, value: object) -> object:
-        return cls.from_shorthand(at_most(value, MAX_FIELDS))
+        return cls.from_shorthand(few_fields(value))
 
     @classmethod
     def parse(cls, value: object) -> Self:
