@@ -45,7 +45,7 @@ def test_both_passes_are_stepped_through_in_words_and_in_the_drawing(formulas: P
     formulas.get_by_label("Step of the trace").press("End")
     expect(frame).to_contain_text("Backward")
     assert formulas.locator(".drawing .faint").count() == 0
-    formulas.get_by_role("button", name="Show everything").click()
+    formulas.get_by_role("button", name="Whole graph").click()
     assert formulas.locator(".drawing .here").count() == 0
 
 

@@ -125,11 +125,11 @@ def test_what_is_refused_is_said_at_its_field_and_the_last_curve_stays(
 
 def test_schedules_are_laid_over_one_another_and_a_link_brings_them_back(playground: Page, served: Served):
     playground.get_by_role("button", name="Add to comparison").click()
-    playground.get_by_role("button", name="Use step", exact=True).click()
+    playground.get_by_role("button", name="Use it: step", exact=True).click()
     playground.get_by_role("button", name="Add to comparison").click()
     playground.get_by_label("Name of schedule 1").fill("warm-up, then cosine")
     playground.get_by_label("Name of schedule 1").press("Tab")
-    playground.get_by_role("button", name="Use one_cycle", exact=True).click()
+    playground.get_by_role("button", name="Use it: one_cycle", exact=True).click()
     playground.get_by_label("Total steps").fill("2000")
     rows = playground.locator("table.figures tbody th")
     wanted = ["one_cycle", "warm-up, then cosine", "step"]
@@ -179,9 +179,9 @@ def test_every_schedule_of_the_catalogue_has_a_card_and_can_be_used(playground: 
         "all => all.map(one => one.dataset.schedule)"
     ):
         card = playground.locator(f"article[data-schedule='{name}']")
-        if not card.get_by_role("button", name=f"Use {name}", exact=True).count():
+        if not card.get_by_role("button", name=re.compile(rf"^Use .*: {name}$")).count():
             continue
-        card.get_by_role("button", name=f"Use {name}", exact=True).click()
+        card.get_by_role("button", name=re.compile(rf"^Use .*: {name}$")).click()
         expect(figures(playground, name)).to_be_visible()
         expect(playground.locator(".findings li[data-tone='bad']")).to_have_count(0)
 

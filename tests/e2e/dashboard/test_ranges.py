@@ -50,14 +50,15 @@ def test_a_range_test_is_asked_for_watched_read_and_used(signed_in: Page, served
     expect(signed_in.get_by_text("waiting for a worker")).to_be_visible()
     with database.begin() as cx:
         claim = claim_one(cx)
-        where = {"job_id": claim.job_id, "fence": claim.fence}
-        commit_progress(cx, **where, lease_seconds=LEASE_SECONDS, progress=climbed(0, 40))
+        commit_progress(
+            cx, job_id=claim.job_id, fence=claim.fence, lease_seconds=LEASE_SECONDS, progress=climbed(0, 40)
+        )
     expect(signed_in.get_by_text("40 of at most 60 updates")).to_be_visible()
     expect(signed_in.get_by_text("They come when the test has ended")).to_be_visible()
     chart = signed_in.locator("figure.chart")
     expect(chart).to_contain_text("learning rate 0.0925")  # 1e-5 · 10^(6·39/59)
     with database.begin() as cx:
-        finish_range_test(cx, **where, progress=climbed(40, 56))
+        finish_range_test(cx, job_id=claim.job_id, fence=claim.fence, progress=climbed(40, 56))
     expect(signed_in.locator(".head .pill")).to_have_text("succeeded")
     peak = signed_in.locator(".suggestions li", has_text="Peak of a decaying schedule")
     rate = float(peak.locator(".rate").inner_text())

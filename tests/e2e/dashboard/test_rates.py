@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from shared.db.engine import Database
 from shared.db.gradients import FlowRows
@@ -51,6 +51,15 @@ def test_a_person_scales_the_rate_and_the_change_is_marked_with_its_reason(
     expect(changes.locator("ol li")).to_contain_text("a person at step 40: factor 1 → 0.25")
     expect(changes.locator("ol li")).to_contain_text("it <b>swings</b> too much")
     expect(changes.get_by_text("waits for the next step")).to_have_count(0)
+
+
+def test_a_rate_that_left_its_plan_is_an_alarm(signed_in: Page, served: Served, job: TrainedJob):
+    def drifted(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "lr_drift": 17})
+
+    signed_in.route("**/curve?**", drifted)
+    open_job(signed_in, served, job.id)
+    expect(signed_in.get_by_role("alert")).to_contain_text("From step 17 on")
 
 
 def test_a_scale_that_is_refused_is_said(

@@ -17,7 +17,7 @@ def test_a_sweep_is_asked_for_from_the_comparison_of_the_playground(signed_in: P
     ready_dataset(database)
     signed_in.get_by_role("link", name="Schedules", exact=True).click()
     for name in ("constant", "cosine"):
-        signed_in.get_by_role("button", name=f"Use {name}", exact=True).click()
+        signed_in.get_by_role("button", name=f"Use it: {name}", exact=True).click()
         signed_in.get_by_role("button", name="Add to comparison").click()
     signed_in.get_by_role("button", name="Sweep these schedules").click()
     expect(signed_in.get_by_label("Name of schedule 2")).to_have_value("cosine")

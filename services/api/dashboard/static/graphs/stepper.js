@@ -17,7 +17,7 @@ export class Stepper {
     const button = (sign, words, act) => h('button', { type: 'button', class: 'small', 'aria-label': words, onclick: act }, sign);
     this.slider = h('input', { type: 'range', min: '0', value: '0', 'aria-label': 'Step of the trace', oninput: () => this.#go(Number(this.slider.value)) });
     this.element = h('div', { class: 'stepper', role: 'group', 'aria-label': 'Step through the passes' }, h('div', { class: 'actions' }, button('|◀', 'First step', () => this.#go(0)), button('◀', 'Step back', () => this.#go((this.#at ?? 1) - 1)),
-      this.slider, button('▶', 'Step on', () => this.#go(this.#at === null ? 0 : this.#at + 1)), button('Whole', 'Show everything', () => this.#whole()), this.#count), this.#text);
+      this.slider, button('▶', 'Step on', () => this.#go(this.#at === null ? 0 : this.#at + 1)), button('Whole', 'Whole graph', () => this.#whole()), this.#count), this.#text);
   }
 
   /** Take another trace and the drawing of it; everything is shown until somebody steps. */
