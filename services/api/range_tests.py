@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from math import isfinite
 from uuid import UUID
 
 from services.api.drawing import Chart, Mark, Panel, Series
@@ -24,12 +24,14 @@ from shared.db.curves import PointColumns, read_curve
 from shared.db.engine import Connection, Database
 from shared.errors import Finding, NotFound, Refused
 from shared.lifecycle import JobKind, JobStatus
-from shared.range_test import Reading, read, ready_schedules, suggestions
+from shared.range_test import SKIPPED, Reading, read, ready_schedules, suggestions
 from shared.specs.ids import new_uuid, parse_id, public_id
 from shared.specs.range_test import RangeTestSpec
 
 MARKED = {"peak": "peak", "constant": "constant", "cyclic_base": "base of a cycle", "cautious": "cautious"}
 TESTS = jobs.JobFilter(kinds=(JobKind.LR_RANGE_TEST,))
+HEADROOM = 1.3
+"""Share of the first losses up to which a chart shows what follows."""
 UNTOLD = Reading((), None, None, None)
 
 
@@ -165,7 +167,7 @@ def range_test_answer(test: RangeTest) -> RangeTestAnswer:
         **range_test_summary(test.row).model_dump(),
         steps=list(points.steps),
         lr=list(points.lr),
-        loss=[value if isfinite(value) else None for value in points.loss],
+        loss=[value if math.isfinite(value) else None for value in points.loss],
         smoothed=_smoothed(test),
         diverged_at=reading.diverged_at,
         landmarks=marks and LandmarksAnswer.model_validate(marks, from_attributes=True),
@@ -180,18 +182,26 @@ def _smoothed(test: RangeTest) -> list[float | None]:
     return [value for value, _ in zip_longest(test.reading.smoothed, test.points.steps)]
 
 
+def _below(losses: Sequence[float | None], ceiling: float) -> list[float | None]:
+    """Return the losses that are drawn: an explosion would press the rest into a line."""
+    return [None if loss is None or not loss <= ceiling else loss for loss in losses]
+
+
 def range_test_chart(test: RangeTest) -> Chart:
     """Return the loss against the rate, with the suggestions marked."""
-    rates = test.points.lr
+    rates, losses = test.points.lr, test.points.loss
+    ceiling = HEADROOM * max(losses[:SKIPPED], default=math.inf)
     panel = Panel(
         "training loss",
         [
-            Series("of each step", rates, test.points.loss, look="plan"),
-            Series("smoothed", rates, _smoothed(test), colour=1),
+            Series("of each step", rates, _below(losses, ceiling), look="plan"),
+            Series("smoothed", rates, _below(_smoothed(test), ceiling), colour=1),
         ],
     )
     found = suggestions(test.reading)
     marks = [Mark(one.lr, f"{MARKED[one.role]} {one.lr:g}") for one in found if one.role in MARKED]
-    notes = [test.reading.advice] if test.reading.advice else [one.say for one in found]
+    if test.reading.diverged_at is not None:
+        marks.append(Mark(test.reading.diverged_at, "diverged"))
+    notes = [test.reading.advice] if test.reading.advice else list(dict.fromkeys(one.say for one in found))
     title = f"{test.row.model}: range test, {test.row.status}"
     return Chart(title, [panel], x_label="learning rate", x_scale="log", marks=marks, notes=notes)

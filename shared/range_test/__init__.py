@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shared.range_test.ramp import Spacing, Watch, rates, smoothed
-from shared.range_test.reading import Landmarks, Reading, read
+from shared.range_test.reading import SKIPPED, Landmarks, Reading, read
 from shared.range_test.suggestions import Ready, Suggestion, ready_schedules, suggestions
 
 __all__ = [
+    "SKIPPED",
     "Landmarks",
     "Reading",
     "Ready",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from shared.range_test.reading import Reading
 
 Role = Literal["peak", "one_cycle_max", "cyclic_max", "cyclic_base", "constant", "cautious"]
-CONSTANT, CAUTIOUS = 3.0, 10.0
+CONSTANT, CAUTIOUS = 2.5, 10.0
 """What the bottom's rate is divided by where it does not decay; `bench/range_test.py` checks it by grids."""
 BASE = 4.0
 """What a cycle's highest rate is divided by (3 or 4: Smith, arXiv 1506.01186, §3.3)."""
@@ -45,7 +45,7 @@ def suggestions(reading: Reading) -> list[Suggestion]:
         Suggestion("one_cycle_max", peak, "bottom", f"Let a one-cycle schedule rise to {peak:g}."),
         Suggestion("cyclic_max", peak, "bottom", cycle),
         Suggestion("cyclic_base", base, "bottom/4", cycle),
-        Suggestion("constant", constant, "bottom/3", f"Hold {constant:g} from beginning to end."),
+        Suggestion("constant", constant, "bottom/2.5", f"Hold {constant:g} from beginning to end."),
         Suggestion("cautious", cautious, "bottom/10", f"Hold {cautious:g} where nothing may be upset."),
     ]
 
