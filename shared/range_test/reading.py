@@ -64,7 +64,7 @@ def _missing(loss: Sequence[float], average: Sequence[float], *, diverged: bool)
             if diverged
             else "the loss never clearly fell: raise hi, or take more steps"
         )
-    if max(average[lowest:]) <= _rim(loss, average[lowest]):
+    if not diverged and max(average[lowest:]) <= _rim(loss, average[lowest]):
         return "the loss still fell at the highest rate: raise hi"
     return None
 
@@ -90,7 +90,8 @@ def _landmarks(
     lowest = min(range(len(average)), key=average.__getitem__)
     rim = _rim(loss, average[lowest])
     first = next(i for i, value in enumerate(average) if value <= rim)
-    last = next(i for i in range(lowest, len(average)) if average[i] > rim)
+    # An explosion may come at once, and the average of a single step never leave the rim.
+    last = next((i for i in range(lowest, len(average)) if average[i] > rim), len(average) - 1)
     lag = round(smoothing / (1.0 - smoothing))
     bottom = math.sqrt(lr[max(first - lag, 0)] * lr[max(last - lag, 0)])
     return Landmarks(steep=_steep(lr, average, lowest), lowest=lr[lowest], bottom=bottom)

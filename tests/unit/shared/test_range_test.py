@@ -138,6 +138,25 @@ def test_a_curve_that_came_to_rest_without_diverging_still_tells():
     assert len(suggestions(found)) == 6
 
 
+def test_a_bottom_that_ends_in_an_explosion_reaches_up_to_it():
+    """The loss falls from 2 to 1 between 1e-4 and 1e-2; the update at 1e-1 leaves no number."""
+    tried = [rate for rate in RATES if rate < 0.1]
+    losses = [valley(math.log10(rate)) for rate in tried]
+    found = read(RATES, [*losses, math.inf], smoothing=0.0, stop_at=4.0)
+    assert found.diverged_at == RATES[len(tried)]
+    assert found.landmarks is not None
+    assert math.log10(found.landmarks.bottom) == pytest.approx((-2.2 - 1.0) / 2, abs=0.06)
+
+
+def test_a_loss_that_fell_to_almost_nothing_before_it_diverged_still_tells():
+    """From 100 to 1, and the end at 4.1: four times the lowest is far below a tenth of the fall."""
+    losses = [100.0] * 10 + [100.0 - 4.95 * i for i in range(21)] + [1.0] * 10 + [2.0, 4.1]
+    found = read(RATES[: len(losses)], losses, smoothing=0.0, stop_at=4.0)
+    assert found.diverged_at is not None
+    assert found.landmarks is not None
+    assert found.advice is None
+
+
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_a_few_points_tell_nothing_yet(count: int):
     found = read(RATES[:count], [1.0] * count, smoothing=0.9, stop_at=4.0)
