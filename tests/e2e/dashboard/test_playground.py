@@ -148,6 +148,16 @@ def test_schedules_are_laid_over_one_another_and_a_link_brings_them_back(playgro
     expect(rows).to_have_text([re.compile("one_cycle"), re.compile("step")])
 
 
+def test_what_was_drawn_is_there_again_after_a_look_elsewhere_until_one_starts_over(playground: Page):
+    write(playground, {"name": "constant", "base_lr": 0.25})
+    expect(figures(playground, "draft")).to_contain_text("0.25")
+    playground.get_by_role("link", name="Jobs", exact=True).click()
+    playground.get_by_role("link", name="Schedules", exact=True).click()
+    expect(figures(playground, "draft")).to_contain_text("0.25")
+    playground.get_by_role("button", name="Start over").click()
+    expect(figures(playground, "draft")).to_contain_text("0.002513")
+
+
 def test_a_link_that_was_cut_off_is_said_and_does_no_harm(signed_in: Page, served: Served):
     signed_in.goto(f"{served.address}/#/schedules?state=eyJydW4iOnsi")
     expect(signed_in.get_by_role("alert")).to_contain_text("cannot be read")

@@ -1,17 +1,22 @@
-// The schedule last edited in the playground, for other views of this tab: a fork, a sweep.
+// The state of the playground, kept in this tab: for coming back to it, and for a fork.
 
-const SLOT = 'gradus.draft';
+const SLOT = 'gradus.playground';
 
-/** Keep `{label, schedule}` for the other views. */
-export function keepDraft(draft) {
-  sessionStorage.setItem(SLOT, JSON.stringify(draft));
+/** Keep `{run, draft, others}`. */
+export function keepPlayground(state) {
+  sessionStorage.setItem(SLOT, JSON.stringify(state));
 }
 
-/** Return what was edited last, or null. */
-export function lastDraft() {
+/** Return what was kept last, or null. */
+export function lastPlayground() {
   try {
     return JSON.parse(sessionStorage.getItem(SLOT));
   } catch {
     return null;
   }
+}
+
+/** Forget what was kept. */
+export function forgetPlayground() {
+  sessionStorage.removeItem(SLOT);
 }

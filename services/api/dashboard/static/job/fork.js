@@ -2,7 +2,7 @@
 
 import { get, post } from '../api.js';
 import { announce, freshId, h, put } from '../dom.js';
-import { lastDraft } from '../draft.js';
+import { lastPlayground } from '../draft.js';
 import { ago, integer } from '../format.js';
 import { errorBox } from '../notices.js';
 import { written } from '../playground/editor.js';
@@ -52,7 +52,7 @@ export class ForkDialog {
 
   #offer(job) {
     const base = job.spec.schedule?.base_lr ?? 0.001;
-    const draft = lastDraft();
+    const draft = lastPlayground()?.draft;
     this.#plans = [
       { title: 'Cool down to 0 from the rate there', schedule: { base_lr: base, phases: [{ name: 'linear', duration: 'rest', lr: 'previous', start_factor: 1, end_factor: 0 }] } },
       { title: 'Hold the rate there', schedule: { base_lr: base, phases: [{ name: 'constant', duration: 'rest', lr: 'previous' }] } },

@@ -2,7 +2,7 @@
 
 import { get } from '../api.js';
 import { announce, h, put } from '../dom.js';
-import { keepDraft } from '../draft.js';
+import { forgetPlayground, keepPlayground, lastPlayground } from '../draft.js';
 import { Trouble } from '../notices.js';
 import { packed, unpacked } from '../route.js';
 import { CataloguePanel } from './catalogue.js';
@@ -52,7 +52,7 @@ class Playground {
     this.label = h('input', { id: 'draft-label', type: 'text', maxlength: '80', autocomplete: 'off', value: this.#draft.label, oninput: () => { this.#draft = { ...this.#draft, label: this.label.value.trim() || 'draft' }; this.#draw(); this.#remember(); } });
     const name = h('p', { class: 'field grow' }, h('label', { for: 'draft-label' }, 'Name of this schedule'), this.label);
     const actions = h('p', { class: 'actions' }, h('button', { type: 'button', class: 'main', onclick: () => this.comparison.add(this.#draft) }, 'Add to comparison'),
-      h('button', { type: 'button', onclick: () => this.#copyLink() }, 'Copy link'));
+      h('button', { type: 'button', onclick: () => this.#copyLink() }, 'Copy link'), h('button', { type: 'button', onclick: () => this.#startOver() }, 'Start over'));
     root.append(h('div', { class: 'play-grid' },
       h('section', { class: 'play-view', 'aria-label': 'Preview' }, this.run.element, this.picture.element, actions),
       h('section', { class: 'card play-edit', 'aria-label': 'Schedule' }, name, this.editor.element),
@@ -60,9 +60,8 @@ class Playground {
   }
 
   #restore(text) {
-    if (!text) return;
-    const state = unpacked(text);
-    if (!state) this.trouble.acted({ status: null, message: 'The link’s schedule cannot be read; it may have been cut off. This is the usual first schedule.' });
+    const state = text ? unpacked(text) : lastPlayground();
+    if (text && !state) this.trouble.acted({ status: null, message: 'The link’s schedule cannot be read; it may have been cut off. This is the usual first schedule.' });
     if (state?.run) this.run.set(state.run);
     if (state?.draft?.schedule) this.#draft = { label: String(state.draft.label ?? 'draft'), schedule: state.draft.schedule };
     if (Array.isArray(state?.others)) this.comparison.restore(state.others.filter((one) => one?.schedule));
@@ -71,7 +70,7 @@ class Playground {
   /** Keep the whole state in the address, so that reloading and sharing bring it back. */
   #remember() {
     const state = { run: this.run.value, draft: this.#draft, others: this.comparison.entries };
-    keepDraft(this.#draft);
+    keepPlayground(state);
     history.replaceState(null, '', `#/schedules?state=${packed(state)}`);
   }
 
@@ -84,6 +83,12 @@ class Playground {
     } catch {
       this.launch.say('The browser keeps pages from copying; the link stands in the address bar.');
     }
+  }
+
+  #startOver() {
+    forgetPlayground();
+    history.replaceState(null, '', '#/schedules');
+    dispatchEvent(new HashChangeEvent('hashchange'));
   }
 
   #take({ label, schedule }) {
