@@ -125,23 +125,32 @@ def answer_kind(error: GradusError) -> Response:
 
 
 def client_place(loc: Sequence[str | int], body: object) -> list[str | int]:
-    """Return a place of pydantic's as the client wrote it, without the tags of unions.
+    """Return a place inside a body as the client wrote it: without the tags of unions.
 
-    A schedule written as one phase is the phase 0 of its list.
+    A schedule written as one phase has no phases: what is wrong with its phase is wrong with a field of its
+    own, and phases that do not fill the run are a duration.
     """
     place: list[str | int] = []
-    at = body
-    for part in loc:
-        if isinstance(at, dict) and part not in at and at.get("name") == part:
+    at, parts = body, iter(loc)
+    for part in parts:
+        named = at.get("name") if isinstance(at, dict) and part not in at else None
+        if named is not None and part == "phases":
+            place += ["duration"] if next(parts, None) is None else []
+            continue
+        if named == part and named is not None:
             continue
         place.append(part)
-        if part == "phases" and isinstance(at, dict) and part not in at:
-            at = [at]
-        elif isinstance(at, dict):
-            at = at.get(part)
-        else:
-            at = at[part] if isinstance(at, list) and isinstance(part, int) and part < len(at) else None
+        at = _inside(at, part)
     return place
+
+
+def _inside(value: object, part: str | int) -> object:
+    """Return what stands at a key or an index of a JSON value, none when nothing does."""
+    if isinstance(value, dict):
+        return value.get(part)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return None
 
 
 def _shown_loc(loc: Sequence[str | int], body: object) -> tuple[str | int, ...]:
@@ -183,8 +192,17 @@ def answer_error(error: Exception) -> Response:
     raise error
 
 
+async def _as_written(request: Request, error: Exception) -> Exception:
+    """Return a refusal with the places of a schedule as the client wrote them."""
+    if not isinstance(error, kinds.Refused) or not any("phases" in found.loc for found in error.findings):
+        return error
+    body = await request.json()  # read before, and kept by the request
+    placed = [Finding(tuple(client_place(found.loc, body)), found.message) for found in error.findings]
+    return kinds.Refused(error.detail, code=error.code, findings=placed)
+
+
 async def _on_error(request: Request, error: Exception) -> Response:
-    response = answer_error(error)
+    response = answer_error(await _as_written(request, error))
     if response.status_code == 405:
         # The router names the methods of the first route of this address only.
         template = getattr(request.scope.get("route"), "path_format", "")

@@ -50,9 +50,15 @@ class ScheduleSpec(BaseModel):
 
     @classmethod
     def from_shorthand(cls, value: object) -> object:
-        """Return the list form of a schedule written as one phase; anything else passes unchanged."""
-        if not isinstance(value, dict) or "phases" in value or "name" not in value:
+        """Return the list form of a schedule written as one phase; anything else passes unchanged.
+
+        Raises `PydanticCustomError` for one written in both forms at once.
+        """
+        if not isinstance(value, dict) or "name" not in value:
             return value
+        if "phases" in value:
+            message = "wanted either name, for a schedule of one phase, or phases; both came"
+            raise PydanticCustomError("two_forms", message)
         whole: dict[str, Any] = {key: value[key] for key in _OF_THE_WHOLE if key in value}
         phase = {key: item for key, item in value.items() if key not in _OF_THE_WHOLE}
         return {**whole, "phases": [{"duration": "rest", **phase}]}

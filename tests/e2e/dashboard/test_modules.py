@@ -129,3 +129,16 @@ def test_numbers_are_written_for_people(blank: Page):
         "NDCG@10",
         "linear → cosine",
     ]
+
+
+def test_a_place_in_a_schedule_of_one_phase_is_found_in_the_form(blank: Page):
+    script = """async () => {
+        const { listedPlace } = await import('/static/playground/form.js');
+        const short = { name: 'step', base_lr: 1 }, long = { base_lr: 1, phases: [] };
+        return [
+            listedPlace(['gamma'], short), listedPlace(['base_lr'], short), listedPlace([], short),
+            listedPlace(['phases', 0], short), listedPlace(['gamma'], long), listedPlace(['gamma'], null),
+        ];
+    }"""
+    wanted = [["phases", 0, "gamma"], ["base_lr"], [], ["phases", 0], ["gamma"], ["gamma"]]
+    assert blank.evaluate(script) == wanted

@@ -49,7 +49,15 @@ def test_odd_schedules_are_accepted_with_warnings(client: httpx.Client, database
         ({"optimizer": {"name": "adam", "eps": 0}}, ["optimizer", "eps"]),
         (
             {"schedule": {"name": "cosine", "base_lr": 0.1, "eta_min": 0.5}},
-            ["schedule", "phases", 0, "eta_min"],
+            ["schedule", "eta_min"],
+        ),
+        (
+            {"schedule": {"name": "step", "base_lr": 0.1, "step_size": "1ep", "gamma": -1}},
+            ["schedule", "gamma"],
+        ),
+        (
+            {"schedule": {"name": "constant", "base_lr": 0.1, "duration": "1st"}},
+            ["schedule", "duration"],
         ),
         ({"early_stopping": {"monitor": "auroc"}}, ["early_stopping", "monitor"]),
         ({"task": {"name": "diagnose", "target": "died"}, "net": {"name": "mlp"}}, ["dataset"]),

@@ -160,7 +160,15 @@ def test_an_error_that_is_nobodys_is_raised_again() -> None:
         (
             ("schedule", "phases", 0, "step", "gamma"),
             {"schedule": {"name": "step", "gamma": 2}},
-            ["schedule", "phases", 0, "gamma"],
+            ["schedule", "gamma"],
+        ),
+        (("schedule", "phases", 0), {"schedule": {"name": "warp"}}, ["schedule"]),
+        (("schedule", "phases"), {"schedule": {"name": "step", "duration": "1st"}}, ["schedule", "duration"]),
+        (("schedule", "phases"), {"schedule": {"base_lr": 1.0}}, ["schedule", "phases"]),
+        (
+            ("schedule", "groups", "phases", "lr_mult"),
+            {"schedule": {"name": "step", "groups": {"phases": {"lr_mult": -1}}}},
+            ["schedule", "groups", "phases", "lr_mult"],
         ),
         (("epochs",), {"name": "epochs", "epochs": 0}, ["epochs"]),
         (("tags", 7, "x"), {"tags": []}, ["tags", 7, "x"]),

@@ -132,6 +132,7 @@ def test_a_group_that_the_net_lacks_is_refused_by_name():
         ({"name": "constant"}, ("base_lr",)),
         ({"name": "constant", "base_lr": 0.1, "speed": 3}, ("phases", 0, "constant", "speed")),
         ({"base_lr": 0.1, "phases": []}, ("phases",)),
+        ({"base_lr": 0.1, "name": "constant", "phases": [{"name": "constant", "duration": "rest"}]}, ()),
         ({"base_lr": 0.1, "phases": [{"name": "cosine"}]}, ("phases", 0, "cosine", "duration")),
         ({"base_lr": 0.1, "phases": [{"duration": "rest"}]}, ("phases", 0)),
         (

@@ -177,6 +177,12 @@ export function listed(schedule) {
   return { ...whole, phases: 'name' in phase ? [{ name: phase.name, duration: 'rest', ...phase }] : [] };
 }
 
+/** Return a place in a schedule as it is in its list form, whether or not it was written as one phase. */
+export function listedPlace(loc, schedule) {
+  const short = schedule && typeof schedule === 'object' && 'name' in schedule && !('phases' in schedule);
+  return short && loc.length && !OF_THE_WHOLE.includes(loc[0]) ? ['phases', 0, ...loc] : loc;
+}
+
 /** Return the phase of an entry's example that the entry is about. */
 function phaseOf({ name, example }) {
   const { duration, ...own } = listed(example).phases.find((phase) => phase.name === name) ?? {};
