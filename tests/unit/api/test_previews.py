@@ -59,6 +59,15 @@ def test_the_legend_holds_each_mean_and_a_mark_stands_where_a_phase_begins():
     assert ">momentum<" in drawn
 
 
+def test_feedback_is_drawn_with_a_multiplier_of_one_and_a_preview_says_so():
+    plain = {"name": "cosine", "base_lr": 0.1}
+    listening = {**plain, "feedback": {"name": "plateau", "monitor": "val_loss"}}
+    silent, heard = preview(preview_of(plain, listening)).curves
+    assert heard.lr == silent.lr
+    assert [w.code for w in heard.warnings if w not in silent.warnings] == ["feedback_not_drawn"]
+    assert heard.resolved["feedback"]["mode"] == "min"
+
+
 def test_equal_input_is_drawn_in_equal_bytes():
     first, second = (
         svg(preview_chart(preview(preview_of(WARM_THEN_LINE, CYCLED)), "linear")) for _ in range(2)
