@@ -105,12 +105,13 @@ JOB_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list holds: those of certain kinds and, where given, statuses, a model, a sweep."""
+    """Which jobs a list holds: those of certain kinds and, where given, statuses, a model, a sweep, a parent."""
 
     kinds: Sequence[str] = (JobKind.RECOMMEND, JobKind.DIAGNOSE)
     statuses: Sequence[str] = ()
     model: str | None = None
     sweep_id: UUID | None = None
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

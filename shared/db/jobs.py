@@ -112,6 +112,8 @@ def list_jobs(
         wanted = wanted.where(job.c.model == only.model)
     if only.sweep_id is not None:
         wanted = wanted.where(job.c.sweep_id == only.sweep_id)
+    if only.parent_id is not None:
+        wanted = wanted.where(job.c.parent_id == only.parent_id)
     if after is not None:
         cursor = select(job.c.created_at, job.c.id).where(job.c.id == after).scalar_subquery()
         wanted = wanted.where(tuple_(job.c.created_at, job.c.id) < cursor)

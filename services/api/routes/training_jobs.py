@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.dependencies import AskedBy, Limit, Parts, Wanted, cursor
 from services.api.forks import fork_job
 from services.api.presenting import checkpoint_answer, job_answer, job_summary
-from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Listing, Page
+from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Page
 from shared.db.blobs import list_checkpoints
 from shared.db.jobs import (
     JobFilter,
@@ -47,12 +47,13 @@ def list_all(
     status: Annotated[list[JobStatus] | None, Query()] = None,
     model: Annotated[ModelName | None, Query()] = None,
     sweep: str | None = None,
+    parent: Annotated[str | None, Query(description="The job whose forks are wanted.")] = None,
 ) -> Page[JobSummary]:
     """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
-    following = cursor("job", after)
-    only = JobFilter(statuses=status or (), model=model, sweep_id=cursor("swp", sweep))
+    swept, forked = cursor("swp", sweep), cursor("job", parent)
+    only = JobFilter(statuses=status or (), model=model, sweep_id=swept, parent_id=forked)
     with parts.database.begin() as cx:
-        rows = list_jobs(cx, limit=limit + 1, after=following, only=only)
+        rows = list_jobs(cx, limit=limit + 1, after=cursor("job", after), only=only)
     return Page(data=[job_summary(row) for row in rows[:limit]], has_more=len(rows) > limit)
 
 
@@ -118,9 +119,9 @@ def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
 
 
 @router.get("/{job_id}/checkpoints", dependencies=[needs("read", "train")])
-def list_job_checkpoints(job_id: str, parts: Parts) -> Listing[CheckpointAnswer]:
+def list_job_checkpoints(job_id: str, parts: Parts, wanted: Wanted) -> Page[CheckpointAnswer]:
     """List the checkpoints kept of a job: its last, its best, and those that its spec asks to keep."""
     with parts.database.begin() as cx:
         row = get_job(cx, job_id=parse_id("job", job_id))
         found = list_checkpoints(cx, job_id=row.id)
-    return Listing(data=[checkpoint_answer(c, row) for c in found])
+    return wanted.page([checkpoint_answer(c, row) for c in found], known_by=lambda one: one.id)

@@ -53,6 +53,12 @@ def test_a_cooldown_goes_on_from_the_newest_checkpoint(client: httpx.Client, par
     assert client.get(answer.headers["location"]).json() == job
 
 
+def test_the_forks_of_a_job_can_be_listed(client: httpx.Client, parent: TrainedJob) -> None:
+    forks = [fork(client, parent, schedule=COOLDOWN).json()["id"] for _ in range(2)]
+    assert [job["id"] for job in client.get(JOBS, params={"parent": parent.id}).json()["data"]] == forks[::-1]
+    assert client.get(JOBS, params={"parent": forks[0]}).json()["data"] == []
+
+
 def test_the_best_or_any_kept_checkpoint_can_be_forked(client: httpx.Client, parent: TrainedJob) -> None:
     assert fork(client, parent, schedule=COOLDOWN, checkpoint="best").json()["start_step"] == 20
     listed = client.get(f"{JOBS}/{parent.id}/checkpoints").json()["data"]
@@ -167,6 +173,36 @@ def test_a_job_whose_data_set_is_gone_is_a_conflict(client: httpx.Client, parent
     assert client.delete(f"/v1/datasets/{dataset}").status_code == 204
     answer = fork(client, parent, schedule=COOLDOWN)
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_gone")
+
+
+@pytest.fixture
+def patients(client: httpx.Client, database: Database) -> TrainedJob:
+    """A running diagnosis over numbers alone, whose net has no embeddings; its checkpoint is 20."""
+    job = running_job(
+        client,
+        database,
+        dataset=ready_dataset(database, kind="records"),
+        model="patients",
+        task={"name": "diagnose", "target": "died"},
+        net={"name": "mlp", "hidden": [8]},
+    )
+    job.progress(0, 20, checkpoint=a_checkpoint(20))
+    return job
+
+
+def test_a_group_that_the_net_of_these_records_lacks_is_refused(
+    client: httpx.Client, patients: TrainedJob
+) -> None:
+    groups = {"embeddings": {"lr_mult": 0.5}}
+    answer = fork(client, patients, schedule={**COOLDOWN, "groups": groups})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["schedule", "groups", "embeddings"]
+
+
+def test_the_charted_rate_is_that_of_a_group_the_net_has(client: httpx.Client, patients: TrainedJob) -> None:
+    groups = {"body": {"lr_mult": 0.2}, "head": {"lr_mult": 0.3}}
+    job = fork(client, patients, schedule={**COOLDOWN, "groups": groups}).json()
+    assert job["resolved_schedule"]["charted_factor"] == 0.2
 
 
 def test_a_waiting_fork_keeps_its_data_set(client: httpx.Client, parent: TrainedJob) -> None:

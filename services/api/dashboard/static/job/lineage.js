@@ -31,10 +31,9 @@ export class Lineage {
       h('a', { class: 'button small', href: `#/ranges/new?job=${encodeURIComponent(this.id)}` }, 'Find its learning rate'));
   }
 
-  /** Look for forks among the newest jobs. */
+  /** Look for forks. */
   async loadChildren(signal) {
-    const { data } = await get(`/v1/training_jobs?limit=${MOST}`, { signal });
-    const forks = data.filter((job) => job.parent === this.id);
+    const { data: forks } = await get(`/v1/training_jobs?limit=${MOST}&parent=${encodeURIComponent(this.id)}`, { signal });
     this.#children.hidden = forks.length === 0;
     put(this.#children, `${forks.length === 1 ? 'Fork' : 'Forks'}: `, forks.map((job, at) => [at ? ', ' : '', link(job.id), ` from step ${integer(job.start_step)} (${scheduleName(job.spec?.schedule)}, ${job.status})`]));
   }
