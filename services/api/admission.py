@@ -45,7 +45,7 @@ def admit(spec: JobSpec, *, kind: str, status: str, summary: DatasetSummary | No
     steps = _budget(spec, summary)
     total, per_epoch = steps.total_steps, steps.steps_per_epoch
     kept_steps(spec, total_steps=total, steps_per_epoch=per_epoch)
-    groups = _groups(spec, summary)
+    groups = groups_of(spec, summary)
     return Admission(steps, planned(spec, total_steps=total, steps_per_epoch=per_epoch, groups=groups))
 
 
@@ -113,7 +113,7 @@ def _monitor_findings(spec: JobSpec) -> Iterator[Finding]:
         yield Finding(("schedule", "feedback", "monitor"), message)
 
 
-def _groups(spec: JobSpec, summary: DatasetSummary) -> tuple[str, ...]:
+def groups_of(spec: JobSpec, summary: DatasetSummary) -> tuple[str, ...]:
     """Return the parameter groups of the net: one over records lacks those it has no use for."""
     absent = set()
     if isinstance(spec.task, DiagnoseTask) and isinstance(spec.net, MlpParams):

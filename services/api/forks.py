@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.api.admission import planned
+from services.api.admission import groups_of, planned
 from services.api.submission import Asked, Submission, canonical, request_digest
-from shared.db import blobs, jobs, lr_events, registry
+from shared.db import blobs, datasets, jobs, lr_events, registry
 from shared.db.engine import Connection
 from shared.errors import Conflict, Finding, NotFound, Refused
 from shared.lifecycle import JobKind
 from shared.schedules import ResolvedSchedule, Start, multiplier_at
 from shared.schedules.lengths import round_half_up
+from shared.specs.dataset import DatasetSummary
 from shared.specs.fork import ForkSpec
 from shared.specs.ids import new_uuid, parse_id
 from shared.specs.job import JobSpec
@@ -55,7 +56,7 @@ def fork_job(submission: Submission, *, parent_id: UUID, asked_for: ForkSpec, as
             return earlier
         parent = jobs.get_job(cx, job_id=parent_id)
         held = _held(cx, parent, asked_for.checkpoint)
-        branch = branch_of(parent, step=held.step, asked_for=asked_for)
+        branch = branch_of(parent, step=held.step, asked_for=asked_for, summary=_summary(cx, parent))
         registry.require_task(cx, name=branch.spec.model, task=branch.spec.task.name)
         inserted = jobs.insert_job(cx, job=_child(parent, held, branch=branch, asked=asked, terms=terms))
         if inserted.created:
@@ -65,7 +66,7 @@ def fork_job(submission: Submission, *, parent_id: UUID, asked_for: ForkSpec, as
     return inserted.row
 
 
-def branch_of(parent: jobs.JobRow, *, step: int, asked_for: ForkSpec) -> Branch:
+def branch_of(parent: jobs.JobRow, *, step: int, asked_for: ForkSpec, summary: DatasetSummary) -> Branch:
     """Return what a fork of `parent` after `step` updates trains. Raises `Refused` where it cannot be."""
     spec, schedule = JobSpec.model_validate(parent.spec), parent_schedule(parent)
     total = step + _steps(parent, step=step, asked_for=asked_for)
@@ -73,7 +74,8 @@ def branch_of(parent: jobs.JobRow, *, step: int, asked_for: ForkSpec) -> Branch:
     if asked_for.schedule is not None:
         start = Start(step, previous=schedule.lr(step))
         per_epoch = schedule.steps_per_epoch
-        schedule = planned(spec, total_steps=total, steps_per_epoch=per_epoch, start=start)
+        groups = groups_of(spec, summary)
+        schedule = planned(spec, total_steps=total, steps_per_epoch=per_epoch, start=start, groups=groups)
     elif total != schedule.total_steps:
         message = (
             f"the parent's own has {schedule.total_steps - step} steps left; write one for more or fewer"
@@ -87,6 +89,13 @@ def parent_schedule(parent: jobs.JobRow) -> ResolvedSchedule:
     if parent.resolved_schedule is None:
         raise Conflict("only a training can be forked", code="not_a_training")
     return ResolvedSchedule.model_validate(parent.resolved_schedule)
+
+
+def _summary(cx: Connection, parent: jobs.JobRow) -> DatasetSummary:
+    """Return what is known of the parent's data set. Raises `Conflict` when it was deleted."""
+    if parent.dataset_id is None:
+        raise Conflict("the data set of the job was deleted", code="dataset_gone")
+    return DatasetSummary.model_validate(datasets.get_dataset(cx, dataset_id=parent.dataset_id).summary)
 
 
 def _changes(spec: JobSpec, asked_for: ForkSpec, *, epochs: int) -> dict[str, Any]:
@@ -139,8 +148,6 @@ def _held_by_id(cx: Connection, parent: jobs.JobRow, wanted: str) -> blobs.Check
 def _child(
     parent: jobs.JobRow, held: blobs.CheckpointRow, *, branch: Branch, asked: Asked, terms: Terms
 ) -> jobs.NewJob:
-    if parent.dataset_id is None:
-        raise Conflict("the data set of the job was deleted", code="dataset_gone")
     spec, schedule = branch.spec, branch.schedule
     return jobs.NewJob(
         id=new_uuid(),
