@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from services.api.auth import GuardedRoute, needs
 from services.api.dependencies import AskedBy, Limit, Parts, Wanted, cursor
@@ -39,21 +39,28 @@ def create_job(spec: JobSpec, parts: Parts, asked: AskedBy, response: Response) 
     return answer
 
 
-@router.get("", dependencies=[needs("read", "train")])
-def list_all(
-    parts: Parts,
-    limit: Limit = 20,
-    after: str | None = None,
+def wanted_jobs(
     status: Annotated[list[JobStatus] | None, Query()] = None,
     model: Annotated[ModelName | None, Query()] = None,
     sweep: str | None = None,
     parent: Annotated[str | None, Query(description="The job whose forks are wanted.")] = None,
+) -> JobFilter:
+    """Return which training jobs a list is asked for."""
+    swept, forked = cursor("swp", sweep), cursor("job", parent)
+    return JobFilter(statuses=status or (), model=model, sweep_id=swept, parent_id=forked)
+
+
+@router.get("", dependencies=[needs("read", "train")])
+def list_all(
+    parts: Parts,
+    only: Annotated[JobFilter, Depends(wanted_jobs)],
+    limit: Limit = 20,
+    after: str | None = None,
 ) -> Page[JobSummary]:
     """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
-    swept, forked = cursor("swp", sweep), cursor("job", parent)
-    only = JobFilter(statuses=status or (), model=model, sweep_id=swept, parent_id=forked)
+    following = cursor("job", after)
     with parts.database.begin() as cx:
-        rows = list_jobs(cx, limit=limit + 1, after=cursor("job", after), only=only)
+        rows = list_jobs(cx, limit=limit + 1, after=following, only=only)
     return Page(data=[job_summary(row) for row in rows[:limit]], has_more=len(rows) > limit)
 
 
