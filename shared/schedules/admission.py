@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 from shared.errors import Finding, Refused
+from shared.schedules.bounds import MAX_RATE
 from shared.schedules.lengths import round_half_up
 from shared.schedules.menu import AnyPhase
 from shared.schedules.phase import OptimizerTraits, Phase, Place
@@ -108,8 +108,9 @@ def _settle(phase: AnyPhase, place: Place, index: int) -> AnyPhase:
         )
     settled = phase.settled(place)
     _refuse([Finding(_at(index, fault.field, fault.item), fault.message) for fault in settled.faults(place)])
-    if not all(math.isfinite(settled.lr_at(t)) for t in (0, settled.steps)):
-        _refuse([Finding(_at(index, "name"), "the learning rate must stay finite; lower its factors")])
+    if not all(settled.lr_at(t) <= MAX_RATE for t in (0, settled.steps)):
+        message = f"the learning rate must not exceed {MAX_RATE:g}; lower its factors"
+        _refuse([Finding(_at(index, "name"), message)])
     return settled
 
 

@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 MAX_FIELDS = 100
 """Of anything in a schedule."""
+MAX_RATE = 1e30
+"""Of any learning rate: far beyond every use, and sums over a run stay far from overflowing."""
 Items = TypeVar("Items", bound=tuple[object, ...])
 
 

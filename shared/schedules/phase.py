@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.schedules.bounds import few_fields
+from shared.schedules.bounds import MAX_RATE, few_fields
 from shared.schedules.lengths import Duration, Length, round_half_up
 
-Rate = Annotated[float, Field(ge=0.0)]
+Rate = Annotated[float, Field(ge=0.0, le=MAX_RATE)]
 
 
 class Breakpoint(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.schedules.bounds import few_fields
+from shared.schedules.bounds import MAX_RATE, few_fields
 from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
 
@@ -38,7 +38,7 @@ class ScheduleSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    base_lr: Annotated[float, Field(gt=0.0)]
+    base_lr: Annotated[float, Field(gt=0.0, le=MAX_RATE)]
     phases: Annotated[
         tuple[OnePhase, ...],
         Field(max_length=64, strict=False, json_schema_extra={"minItems": 1}),

@@ -66,7 +66,21 @@ LENGTHS = [
     *("５st", "٥ep", "∞ep", "nan%", "5%%", "%5", "5ep5st", "rest ", "REST", "5.ep", ".5ep", "5,5ep", "½ep"),
     *("1" * 13 + "st", "9" * 20_000 + "st", "5." + "9" * 10 + "%", "\x005st", f"5st; {MARK}", "🚀ep"),
 ]
-RATES = [-0.1, -1e-300, float("nan"), float("inf"), float("-inf"), "0.1", None, True, [], {}, 10**400]
+RATES = [
+    -0.1,
+    -1e-300,
+    1e31,
+    1e308,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    "0.1",
+    None,
+    True,
+    [],
+    {},
+    10**400,
+]
 BY_HAND: dict[str, Body] = {
     "nothing": {},
     "no schedules": previewed(CONSTANT, schedules=[]),
@@ -115,6 +129,7 @@ BY_HAND: dict[str, Body] = {
     "a rate beyond all floats": phases({"name": "linear", "end_factor": 1e6}, total_steps=10)
     | {"schedules": [{"label": "a", "schedule": {"name": "linear", "base_lr": 1e305, "end_factor": 1e6}}]},
     "max below base": phases({"name": "cyclic", "base_lr": 1.0, "max_lr": 0.5, "step_size_up": "2ep"}),
+    "a peak whose sum overflows": phases({"name": "cyclic", "max_lr": 1e308, "step_size_up": "2ep"}),
     "a cycle of no step": phases({"name": "cyclic", "max_lr": 0.5, "step_size_up": "0st"}),
     "exp_range that grows": phases(
         {"name": "cyclic", "max_lr": 0.5, "step_size_up": "2ep", "mode": "exp_range", "gamma": 1e300}

@@ -74,9 +74,9 @@ REFUSED = {
     ),
     "a rise of no step": (cyclic(step_size_up="0.01%"), ("phases", 0, "step_size_up"), "0 steps"),
     "a rate beyond all bounds": (
-        {"name": "linear", "base_lr": 1e305, "end_factor": 1e6},
+        {"name": "linear", "base_lr": 1e25, "end_factor": 1e6},
         ("phases", 0, "name"),
-        "finite",
+        "exceed 1e\\+30",
     ),
     "momentum upside down": (
         cyclic(momentum={"base_momentum": 0.95, "max_momentum": 0.85}),
