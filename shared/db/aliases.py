@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import Connection, and_, select
 from sqlalchemy.dialects.postgresql import insert
@@ -51,6 +52,13 @@ def list_aliases(cx: Connection, *, model: str) -> list[AliasRow]:
     return [one_of(AliasRow, row) for row in cx.execute(wanted.order_by(model_alias.c.alias))]
 
 
+def aliases_by_model(cx: Connection) -> dict[str, list[AliasRow]]:
+    """Return every alias, by model and name."""
+    wanted = select(*columns_of(model_alias, AliasRow)).order_by(model_alias.c.model, model_alias.c.alias)
+    rows = (one_of(AliasRow, row) for row in cx.execute(wanted))
+    return {name: list(found) for name, found in groupby(rows, key=lambda row: row.model)}
+
+
 def alias_versions(cx: Connection) -> dict[tuple[str, str], int]:
     """Return the version behind every (model, alias): what a gateway polls."""
     wanted = select(model_alias.c.model, model_alias.c.alias, model_alias.c.version)
@@ -94,12 +102,14 @@ def set_alias(  # noqa: PLR0913 - the columns of one change
 
 
 def list_alias_changes(
-    cx: Connection, *, model: str, alias: str | None = None, limit: int = 100
+    cx: Connection, *, model: str, alias: str | None = None, limit: int = 100, before: int | None = None
 ) -> list[AliasChange]:
-    """Return the changes of a model's aliases, or of one of them, newest first."""
+    """Return the changes of a model's aliases, or of one of them, newest first, and below a revision."""
     wanted = select(*columns_of(alias_history, AliasChange)).where(alias_history.c.model == model)
     if alias is not None:
         wanted = wanted.where(alias_history.c.alias == alias)
+    if before is not None:
+        wanted = wanted.where(alias_history.c.revision < before)
     newest_first = wanted.order_by(alias_history.c.changed_at.desc(), alias_history.c.revision.desc())
     return [one_of(AliasChange, row) for row in cx.execute(newest_first.limit(limit))]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import Parts
+from services.api.dependencies import Parts, Wanted
 from services.api.presenting import key_answer
-from services.api.schemas import KeyAnswer, KeyRequest, Listing, NewKeyAnswer
+from services.api.schemas import KeyAnswer, KeyRequest, NewKeyAnswer, Page
 from shared.db.keys import NewKey, create_key, list_keys, revoke_key
 from shared.db.tokens import new_token, token_digest
 from shared.settings import server_secret
@@ -30,10 +30,11 @@ def create(body: KeyRequest, parts: Parts, response: Response) -> NewKeyAnswer:
 
 
 @router.get("")
-def list_all(parts: Parts) -> Listing[KeyAnswer]:
+def list_all(parts: Parts, wanted: Wanted) -> Page[KeyAnswer]:
     """List every key, revoked ones too, newest first."""
     with parts.database.begin() as cx:
-        return Listing(data=[key_answer(row) for row in list_keys(cx)])
+        keys = [key_answer(row) for row in list_keys(cx)]
+    return wanted.page(keys, known_by=lambda key: key.id)
 
 
 @router.delete("/{key_id}", status_code=204)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from services.api.auth import GuardedRoute, needs
+from services.api.dependencies import Wanted
 from services.api.negotiation import PNG, SVG
 from services.api.previews import (
     EvaluateAnswer,
@@ -19,7 +20,7 @@ from services.api.previews import (
     preview_chart,
 )
 from services.api.rendering import documented_forms, render
-from services.api.schemas import Listing, ScheduleEntry
+from services.api.schemas import Page, ScheduleEntry
 from shared.schedules import CATALOG
 
 SEES = [needs("read", "train")]
@@ -30,10 +31,10 @@ PREVIEW: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("")
-async def list_all() -> Listing[ScheduleEntry]:
+async def list_all(wanted: Wanted) -> Page[ScheduleEntry]:
     """List every schedule: what it is for, its formula, the JSON Schema of its phase, and an example."""
-    entries = CATALOG.values()
-    return Listing(data=[ScheduleEntry.model_validate(e, from_attributes=True) for e in entries])
+    entries = [ScheduleEntry.model_validate(e, from_attributes=True) for e in CATALOG.values()]
+    return wanted.page(entries, known_by=lambda entry: entry.name)
 
 
 @router.post("/preview", responses=PREVIEW)

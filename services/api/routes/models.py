@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import Caller, Limit, Parts
+from services.api.dependencies import Caller, Limit, Parts, Wanted
 from services.api.negotiation import DOT, MERMAID, ONNX, PNG, SVG
 from services.api.net_graphs import NetGraphAnswer, NetGraphQuery, net_graph_response
 from services.api.presenting import alias_answer, model_answer, version_answer
@@ -17,12 +17,11 @@ from services.api.schemas import (
     AliasAnswer,
     AliasChangeAnswer,
     AliasRequest,
-    Listing,
     ModelAnswer,
     Page,
     VersionAnswer,
 )
-from shared.db.aliases import list_alias_changes, list_aliases
+from shared.db.aliases import aliases_by_model, list_alias_changes, list_aliases
 from shared.db.registry import get_model, get_version, list_models, list_versions
 from shared.graphs.netgraph_levels import Level
 from shared.graphs.netgraph_picture import HeatName
@@ -64,10 +63,12 @@ Place = Annotated[AliasPlace, Depends(alias_place)]
 
 
 @router.get("", dependencies=SEES)
-def list_all(parts: Parts) -> Listing[ModelAnswer]:
+def list_all(parts: Parts, wanted: Wanted) -> Page[ModelAnswer]:
     """List every model that has a version, by name."""
     with parts.database.begin() as cx:
-        return Listing(data=[model_answer(m, list_aliases(cx, model=m.name)) for m in list_models(cx)])
+        models, aliases = list_models(cx), aliases_by_model(cx)
+    answers = [model_answer(one, aliases.get(one.name, ())) for one in models]
+    return wanted.page(answers, known_by=lambda one: one.name)
 
 
 @router.get("/{name}", dependencies=SEES)
@@ -139,9 +140,12 @@ def read_alias(place: Place, parts: Parts, response: Response) -> AliasAnswer:
 
 
 @router.get("/{name}/aliases/{alias}/history", dependencies=SEES)
-def list_alias_history(place: Place, parts: Parts) -> Listing[AliasChangeAnswer]:
-    """List the changes of an alias, newest first."""
+def list_alias_history(
+    place: Place, parts: Parts, limit: Limit = 100, after: Annotated[int | None, Query(ge=1, lt=2**31)] = None
+) -> Page[AliasChangeAnswer]:
+    """List the changes of an alias, newest first, before revision `after`."""
     with parts.database.begin() as cx:
         get_model(cx, name=place.model)
-        changes = list_alias_changes(cx, model=place.model, alias=place.alias)
-    return Listing(data=[AliasChangeAnswer.model_validate(c, from_attributes=True) for c in changes])
+        found = list_alias_changes(cx, model=place.model, alias=place.alias, limit=limit + 1, before=after)
+    shown = [AliasChangeAnswer.model_validate(c, from_attributes=True) for c in found[:limit]]
+    return Page(data=shown, has_more=len(found) > limit)

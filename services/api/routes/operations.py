@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import Parts
+from services.api.dependencies import Parts, Wanted
 from services.api.presenting import worker_answer
 from services.api.readiness import readiness
-from services.api.schemas import Listing, LiveAnswer, ReadyAnswer, WorkerAnswer
+from services.api.schemas import LiveAnswer, Page, ReadyAnswer, WorkerAnswer
 from shared.db.heartbeats import list_workers
 
 METRICS_FORM = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,7 +38,8 @@ def read_metrics(parts: Parts) -> Response:
 
 
 @router.get("/v1/workers", dependencies=[needs("read", "train")])
-def list_all_workers(parts: Parts) -> Listing[WorkerAnswer]:
-    """List the workers on record, and when each was last heard."""
+def list_all_workers(parts: Parts, wanted: Wanted) -> Page[WorkerAnswer]:
+    """List the workers on record by name, and when each was last heard."""
     with parts.database.begin() as cx:
-        return Listing(data=[worker_answer(row) for row in list_workers(cx)])
+        workers = [worker_answer(row) for row in list_workers(cx)]
+    return wanted.page(workers, known_by=lambda worker: worker.worker)

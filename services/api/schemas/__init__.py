@@ -2,7 +2,6 @@
 
 from services.api.schemas.answer import (
     Answer,
-    Listing,
     Page,
 )
 from services.api.schemas.datasets import (
@@ -71,7 +70,6 @@ __all__ = [
     "KeyAnswer",
     "KeyRequest",
     "LayerAnswer",
-    "Listing",
     "LiveAnswer",
     "LrEventAnswer",
     "LrEventsAnswer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -18,14 +18,7 @@ class Answer(BaseModel):
 
 
 class Page(Answer, Generic[T]):
-    """A part of a list, newest first; ask again with `after` = the id of its last entry."""
+    """A list or a part of it, newest first; ask again with `after` = the id of its last entry."""
 
     data: list[T]
     has_more: bool
-
-
-class Listing(Answer, Generic[T]):
-    """A whole list."""
-
-    data: list[T]
-    has_more: Literal[False] = False

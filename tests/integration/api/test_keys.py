@@ -60,3 +60,14 @@ def test_a_key_that_makes_no_sense_is_refused(client: httpx.Client, body: dict[s
 
 def test_a_key_that_is_not_there_is_not_found(client: httpx.Client) -> None:
     assert client.delete(f"{KEYS}/key_nothing").status_code == 404
+
+
+def test_keys_are_read_in_parts(client: httpx.Client) -> None:
+    for name in ("one", "two"):
+        client.post(KEYS, json={"name": name, "scopes": ["read"]})
+    whole = [key["id"] for key in client.get(KEYS).json()["data"]]
+    first = client.get(KEYS, params={"limit": 1}).json()
+    rest = client.get(KEYS, params={"after": whole[0]}).json()
+    assert [key["id"] for key in first["data"] + rest["data"]] == whole
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+    assert client.get(KEYS, params={"after": "key_of_nobody"}).status_code == 404

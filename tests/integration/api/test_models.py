@@ -95,3 +95,26 @@ def test_an_alias_points_only_at_a_version_there_is(
 )
 def test_a_model_that_is_not_there_is_not_found(client: httpx.Client, path: str) -> None:
     assert client.get(f"/v1/models/nothing{path}").status_code == 404
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_the_history_of_an_alias_is_read_in_parts(client: httpx.Client) -> None:
+    history = f"{ALIAS}/history"
+    first = client.get(history, params={"limit": 1}).json()
+    rest = client.get(history, params={"after": first["data"][0]["revision"]}).json()
+    assert [c["revision"] for c in first["data"] + rest["data"]] == [2, 1]
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_each_model_of_a_list_shows_its_own_aliases(client: httpx.Client, database: Database) -> None:
+    running_job(client, database, dataset=ready_dataset(database), model="books").finish(100, ndcg=0.4)
+    listed = client.get("/v1/models").json()
+    assert [(m["name"], m["aliases"]) for m in listed["data"]] == [
+        ("books", {"production": 1}),
+        ("films", {"production": 2}),
+    ]
+    first = client.get("/v1/models", params={"limit": 1}).json()
+    assert ([m["name"] for m in first["data"]], first["has_more"]) == (["books"], True)
+    rest = client.get("/v1/models", params={"after": "books"}).json()
+    assert ([m["name"] for m in rest["data"]], rest["has_more"]) == (["films"], False)
