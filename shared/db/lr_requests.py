@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.events import Transition, record_event
 from shared.db.jobs import JobRow, locked_job
 from shared.db.lr_events import LrRequestRow, list_lr_events, list_lr_requests, live_events
 from shared.db.rows import columns_of, one_of
@@ -49,7 +50,17 @@ def add_lr_request(cx: Connection, *, new: NewLrRequest) -> LrRequestRow:
     values = {name: getattr(new, name) for name in NewLrRequest.__dataclass_fields__}
     # `at` by the clock, not by the transaction's begin: requests are taken up in the order they were let in.
     row = insert(lr_request).values(**values, at=func.clock_timestamp())
-    return one_of(LrRequestRow, cx.execute(row.returning(*columns_of(lr_request, LrRequestRow))).one())
+    added = cx.execute(row.returning(*columns_of(lr_request, LrRequestRow))).one()
+    _record(cx, job, new)
+    return one_of(LrRequestRow, added)
+
+
+def _record(cx: Connection, job: JobRow, new: NewLrRequest) -> None:
+    """Note the request in the job's history, where its status stays as it is."""
+    status = JobStatus(job.status)
+    detail = {"scale": new.scale, "actor": new.actor, "request": str(new.id)}
+    asked = Transition(from_status=status, to_status=status, cause="lr_event_requested", detail=detail)
+    record_event(cx, job_id=job.id, transition=asked)
 
 
 def _earlier(cx: Connection, new: NewLrRequest) -> LrRequestRow | None:

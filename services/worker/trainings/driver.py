@@ -205,6 +205,7 @@ class Driver:
             report=report,
             steps=self._recorder.step,
             best=self._recorder.best,
+            lr_events=self._steering.told(),
         )
 
 

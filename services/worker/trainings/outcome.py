@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.worker.package.papers import Papers
@@ -15,7 +15,13 @@ from shared.specs.ids import new_uuid, public_id
 
 
 def papers_of(
-    job: JobRow, plan: Plan, *, report: dict[str, Any], steps: int, best: dict[str, Any] | None
+    job: JobRow,
+    plan: Plan,
+    *,
+    report: dict[str, Any],
+    steps: int,
+    best: dict[str, Any] | None,
+    lr_events: Sequence[Mapping[str, Any]],
 ) -> Papers:
     """Return the report, the model card, and where the model comes from."""
     spec, schedule = plan.course.spec, plan.course.schedule
@@ -27,6 +33,7 @@ def papers_of(
             "net": spec.net.model_dump(mode="json"),
             "optimizer": spec.optimizer.model_dump(mode="json"),
             "schedule": spec.schedule.model_dump(mode="json"),
+            "lr_events": list(lr_events),
             "seed": spec.seed,
             "steps": steps,
             "best": best,

@@ -79,6 +79,11 @@ class Steering:
         )
         self._unwritten.append(event)
 
+    def told(self) -> list[dict[str, Any]]:
+        """Return the events that counted, as a model card tells them."""
+        fields = ("step", "cause", "m_before", "m_after", "actor", "reason")
+        return [{name: getattr(event, name) for name in fields} for event in self._events]
+
     def take(self) -> tuple[NewLrEvent, ...]:
         """Return the events not yet written and forget them."""
         events, self._unwritten = tuple(self._unwritten), []
