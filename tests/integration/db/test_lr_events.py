@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.db.engine import Connection, Database
+from shared.db.events import list_events
 from shared.db.job_leases import Claim
 from shared.db.job_writes import Progress, begin_events, commit_progress
 from shared.db.jobs import JobRow, get_job, request_cancel, request_pause
@@ -189,6 +190,17 @@ def test_the_same_key_and_body_give_the_first_request_again(database: Database, 
         assert caught.value.code == "idempotency_key_reused"
         add_lr_request(cx, new=a_request(job, idempotency_key="k", actor="another"))
         assert len(list_lr_requests(cx, job_id=job.id)) == 2
+
+
+def test_a_request_stands_in_the_history_of_its_job(database: Database, job: JobRow):
+    with database.begin() as cx:
+        request = add_lr_request(cx, new=a_request(job, idempotency_key="k"))
+        add_lr_request(cx, new=a_request(job, idempotency_key="k"))
+        newest = list_events(cx, job_id=job.id, after=1, limit=5)
+    assert [(e.from_status, e.to_status, e.cause) for e in newest] == [
+        ("queued", "queued", "lr_event_requested")
+    ]
+    assert newest[0].detail == {"scale": 0.5, "actor": "kid", "request": str(request.id)}
 
 
 def test_the_same_key_is_answered_after_the_job_has_ended(database: Database, job: JobRow):

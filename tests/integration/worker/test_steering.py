@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from shared.db.job_writes import Progress
 from shared.db.jobs import get_job
 from shared.db.lr_events import LrEvents, list_lr_events, list_lr_requests, live_events
 from shared.db.lr_requests import NewLrRequest, add_lr_request
+from shared.db.registry import read_package
+from shared.features.archive import unpack
 from shared.schedules import ResolvedSchedule
 from shared.settings import Settings
 from shared.specs.ids import new_uuid
@@ -125,6 +128,12 @@ def test_what_is_logged_is_what_is_planned_with_the_events(school: School):
             after = next(e.m_after for e in reversed(events) if e.step == event.step)
             assert curve.lr[event.step] == after * plan.lr(event.step), "not from the very next update on"
     assert [e.step for e in events if e.cause == "manual"] == list(ASKED)
+    with school.database.begin() as cx:
+        package = unpack(read_package(cx, name="board", version=row.model_version or 0))
+    card = json.loads(package.files["card.json"])["lr_events"]
+    assert [(e["step"], e["cause"], e["m_after"]) for e in card] == [
+        (e.step, e.cause, e.m_after) for e in events
+    ]
 
 
 def test_a_controller_answers_each_evaluation_before_people_do(database: Database, tmp_path: Path):
