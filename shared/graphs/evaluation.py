@@ -17,18 +17,23 @@ from shared.graphs.rules import Array
 MAX_EXPONENT = 64.0
 MAX_ELEMENTS = 8192
 """Numbers in all nodes together: what keeps an answer with every local derivative below some megabytes."""
+MAX_CARRIED = 3 * MAX_ELEMENTS
+"""Numbers that all uses of nodes carry together, of which a node may have sixteen."""
 
 
 def forward(program: Program, given: Mapping[str, Array]) -> list[Array]:
     """Return the value of every node. Raises `Refused` with the node's place."""
     values: list[Array] = []
-    elements = 0
+    elements = carried = 0
     with np.errstate(all="ignore"):
         for node in program.nodes:
             value = value_of(node, values, given)
             elements += value.size
+            carried += sum(max(value.size, values[i].size) for i in node.operands)
             if elements > MAX_ELEMENTS:
                 raise refusal(node.place, f"the graph holds more than {MAX_ELEMENTS} numbers here")
+            if carried > MAX_CARRIED:
+                raise refusal(node.place, f"the wires carry more than {MAX_CARRIED} numbers here")
             values.append(value)
     return values
 

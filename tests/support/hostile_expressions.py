@@ -198,6 +198,13 @@ VALUES: list[Body] = [
         "values": {"W": [[0.1] * 16] * 16},
         "expression": "a0=W;" + ";".join(f"a{i}=a{i - 1}+W" for i in range(1, 40)) + ";sum(a39)",
     },
+    {
+        "values": {"W": [[0.1] * 16] * 16},
+        "expression": ";".join(f"a{i}=max({','.join('W' * 15)},a{i - 1})" for i in range(1, 20)).replace(
+            "a0", "W"
+        )
+        + ";sum(a19)",
+    },
 ]
 
 
