@@ -37,9 +37,13 @@ class Transition:
 
 
 def record_event(cx: Connection, *, job_id: UUID, transition: Transition) -> None:
-    """Append a transition to a job's history; the caller holds the job's row lock, which orders `seq`."""
+    """Append a transition to a job's history; the caller holds the job's row lock, which orders `seq`.
+
+    One from a status to itself notes what was asked of a job that goes on as it is.
+    """
     came_from, to = transition.from_status, transition.to_status
-    assert came_from is None or to in TRANSITIONS[came_from], f"{came_from} never becomes {to}"  # noqa: S101
+    possible = came_from is None or to == came_from or to in TRANSITIONS[came_from]
+    assert possible, f"{came_from} never becomes {to}"  # noqa: S101
     newest = select(func.coalesce(func.max(job_event.c.seq), 0)).where(job_event.c.job_id == job_id)
     cx.execute(
         job_event.insert().values(
