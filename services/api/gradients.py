@@ -16,6 +16,8 @@ from shared.specs.ids import parse_id, public_id
 
 MAX_SAMPLES = 50_000
 """Of a job with more, evenly spaced ones are read: a request must not take seconds."""
+MAX_READ, MAX_SHOWN = 1_000_000, 200_000
+"""Samples times layers that are read and shown: a net over records has a layer for every category."""
 GREY = 7
 """In the palette of charts; few nets have so many layers that another line shares it."""
 KEPT_PER_BUCKET = 3
@@ -71,10 +73,17 @@ def load_flow(database: Database, *, job_id: str, points: int) -> Flow:
         row = get_job(cx, job_id=parse_id("job", job_id))
         layers = read_layers(cx, job_id=row.id)
         total = count_samples(cx, job_id=row.id)
-        stride = -(-total // MAX_SAMPLES) or 1
-        size = 1 if total <= points else -(-(total // stride) * KEPT_PER_BUCKET // points)
+        stride = -(-total // _most(MAX_SAMPLES, within=MAX_READ, layers=layers)) or 1
+        points = _most(points, within=MAX_SHOWN, layers=layers)
+        read = total // stride
+        size = 1 if read <= points else -(-read * KEPT_PER_BUCKET // points)
         samples, findings = digest(layers, read_samples(cx, job_id=row.id, stride=stride), size=size)
     return Flow(row, layers, samples, findings)
+
+
+def _most(samples: int, *, within: int, layers: Sequence[Layer]) -> int:
+    """Return how many samples of so many layers are few enough."""
+    return max(1, min(samples, within // max(1, len(layers))))
 
 
 def digest(

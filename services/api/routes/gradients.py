@@ -15,7 +15,10 @@ from services.api.rendering import documented_forms, render
 from services.api.schemas import GradientsAnswer
 
 router = APIRouter(prefix="/v1/training_jobs", tags=["curves"], route_class=GuardedRoute)
-POINTS = "About so many samples, the highest and lowest of each stretch; findings see all, up to 50,000."
+POINTS = (
+    "About so many samples, the highest and lowest of each stretch, fewer of a net of hundreds of layers; "
+    "findings see all, up to 50,000."
+)
 Accept = Annotated[str | None, Header(include_in_schema=False)]
 GRADIENTS: dict[int | str, dict[str, Any]] = {
     200: {"model": GradientsAnswer, "content": documented_forms(SVG, PNG)}

@@ -117,6 +117,16 @@ def test_many_samples_are_thinned_and_keep_peaks_findings_and_ends(
     assert (found["kind"], found["first_step"], found["samples"]) == ("dead", 4001, 999)
 
 
+def test_a_net_of_very_many_layers_shows_fewer_samples(client: httpx.Client, job: TrainedJob) -> None:
+    layers = tuple(Layer(f"tables.{n}", "embeddings", "table", 0) for n in range(2000))
+    row, none = [1.0] * 2000, [None] * 2000
+    samples = [Sample(t, 90.0 if t == 77 else 9.0, row, row, row, none) for t in range(150)]
+    job.progress(0, 60, flow=FlowRows(layers, samples))
+    steps = client.get(flow_of(job), params={"points": 20_000}).json()["steps"]
+    assert {0, 77, 149} <= set(steps)
+    assert len(steps) <= 102
+
+
 def test_a_chart_has_every_layer_and_marks_findings(client: httpx.Client, job: TrainedJob) -> None:
     told(job, *(sample(t, first=1e-6) for t in range(20)))
     answer = client.get(flow_of(job), headers={"Accept": "image/svg+xml"})
