@@ -113,6 +113,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             {"{{kind}}": "sum by (kind) (increase(gradus_trainer_gradient_findings_total[1h]))"},
         ),
         Panel(
+            "Learning rates off their plan",
+            "Looks at curves whose logged rate is not what schedule and events make of its step; an hour.",
+            "short",
+            {"looks": "sum(increase(gradus_lr_drifts_total[1h]))"},
+        ),
+        Panel(
             "Slots",
             "Jobs that the workers run and could run at once.",
             "short",

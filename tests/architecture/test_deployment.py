@@ -242,11 +242,21 @@ def test_every_alert_fires_when_it_should_and_is_silent_when_it_should() -> None
     assert done.returncode == 0, done.stderr
 
 
+def alerts_there_are() -> set[str]:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text())
+    return {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+
+
+def test_the_guide_to_operations_says_what_to_do_on_every_alert() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    rows = [line.split(" | ") for line in guide.splitlines() if line.startswith("| ")]
+    named = {name for row in rows for name in row[0].strip("| ").split(", ")}
+    assert alerts_there_are() - named == set()
+
+
 def test_every_alert_has_a_firing_and_a_silent_test() -> None:
-    folder = ROOT / "deploy" / "prometheus"
-    rules = yaml.safe_load((folder / "rules.yml").read_text())
-    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
-    tests = yaml.safe_load((folder / "rules_test.yml").read_text())["tests"]
+    alerts = alerts_there_are()
+    tests = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules_test.yml").read_text())["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == alerts
     assert {case["alertname"] for case in cases if not case["exp_alerts"]} == alerts

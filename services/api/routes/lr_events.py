@@ -25,5 +25,5 @@ def scale_rate(
 
 @router.get("/{job_id}/lr_events", dependencies=[needs("read", "train")])
 def list_rate_events(job_id: str, parts: Parts) -> LrEventsAnswer:
-    """List what was asked of a job's rate, and what plateau, greedy and people did to it."""
+    """List what was asked of a job's rate, and every event that changed it."""
     return lr_events.listed(parts.database, job_id=job_id)
