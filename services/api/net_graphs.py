@@ -54,16 +54,18 @@ def net_graph_response(
 ) -> Response:
     """Return a net's graph as `accept` likes it best. Raises `NotFound`, `Conflict`, `Unavailable`."""
     if choose(accept, FORMS) == ONNX:
-        return content_response(database, content=onnx_content(database, query), headers=headers)
+        response = content_response(database, content=onnx_content(database, query), headers=headers)
+        response.headers["Vary"] = "Accept"  # it is kept for a year, and must not answer for another form
+        return response
     graph = stored_graph(database, query)
-    response = render_graph(
+    shown = render_graph(
         accept,
         json=lambda: answer(graph, query).to_json(),
         drawing=lambda: net_drawing(
             graph, title=f"{query.model} version {query.version}", level=query.level, heat=query.heat
         ),
     )
-    return revalidated(response, headers)
+    return revalidated(shown, headers)
 
 
 def answer(graph: NetGraph, query: NetGraphQuery) -> NetGraphAnswer:

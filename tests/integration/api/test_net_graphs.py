@@ -99,6 +99,7 @@ def test_who_has_an_answer_is_told_that_it_still_holds(client: httpx.Client, for
     first = client.get(GRAPH, headers={"Accept": form})
     again = client.get(GRAPH, headers={"Accept": form, "If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert first.headers["vary"] == again.headers["vary"] == "Accept"
 
 
 @pytest.mark.usefixtures("films")
