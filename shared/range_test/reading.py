@@ -12,8 +12,9 @@ from shared.range_test.ramp import Watch, smoothed
 
 SKIPPED = 5
 """First points, whose average is hardly one yet: they are the level the loss falls from."""
-RIM = 0.1
-"""Share of the fall that the smoothed loss may stand above its lowest and still be at the bottom."""
+RIMS = (0.05, 0.1, 0.2, 0.3)
+"""Shares of the fall that the smoothed loss may stand above its lowest and still be at the bottom. The mean
+over several moves less from seed to seed than any of them."""
 CLEAR = 3.0
 """A fall of fewer standard deviations of single losses may be chance: of 100 losses without any trend the
 lowest average lies about 1.5 below the first five, and once in a thousand times more than 3."""
@@ -64,7 +65,7 @@ def _missing(loss: Sequence[float], average: Sequence[float], *, diverged: bool)
             if diverged
             else "the loss never clearly fell: raise hi, or take more steps"
         )
-    if not diverged and max(average[lowest:]) <= _rim(loss, average[lowest]):
+    if not diverged and max(average[lowest:]) <= _rims(loss, average[lowest])[-1]:
         return "the loss still fell at the highest rate: raise hi"
     return None
 
@@ -73,8 +74,9 @@ def _level(loss: Sequence[float]) -> float:
     return fmean(loss[:SKIPPED])
 
 
-def _rim(loss: Sequence[float], lowest: float) -> float:
-    return lowest + RIM * (_level(loss) - lowest)
+def _rims(loss: Sequence[float], lowest: float) -> list[float]:
+    """Return the smoothed losses up to which the bottom reaches, the narrowest first."""
+    return [lowest + share * (_level(loss) - lowest) for share in RIMS]
 
 
 def _fell(loss: Sequence[float], lowest: float) -> bool:
@@ -88,13 +90,18 @@ def _landmarks(
     lr: Sequence[float], loss: Sequence[float], average: Sequence[float], *, smoothing: float
 ) -> Landmarks:
     lowest = min(range(len(average)), key=average.__getitem__)
-    rim = _rim(loss, average[lowest])
+    lag = round(smoothing / (1.0 - smoothing))
+    middles = [_middle(lr, average, rim, lowest=lowest, lag=lag) for rim in _rims(loss, average[lowest])]
+    bottom = math.exp(fmean(middles))
+    return Landmarks(steep=_steep(lr, average, lowest), lowest=lr[lowest], bottom=bottom)
+
+
+def _middle(lr: Sequence[float], average: Sequence[float], rim: float, *, lowest: int, lag: int) -> float:
+    """Return the logarithm of the rate in the middle of where the loss is below a rim."""
     first = next(i for i, value in enumerate(average) if value <= rim)
     # An explosion may come at once, and the average of a single step never leave the rim.
     last = next((i for i in range(lowest, len(average)) if average[i] > rim), len(average) - 1)
-    lag = round(smoothing / (1.0 - smoothing))
-    bottom = math.sqrt(lr[max(first - lag, 0)] * lr[max(last - lag, 0)])
-    return Landmarks(steep=_steep(lr, average, lowest), lowest=lr[lowest], bottom=bottom)
+    return 0.5 * (math.log(lr[max(first - lag, 0)]) + math.log(lr[max(last - lag, 0)]))
 
 
 def _steep(lr: Sequence[float], average: Sequence[float], lowest: int) -> float:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from shared.range_test.reading import Reading
 
 Role = Literal["peak", "one_cycle_max", "cyclic_max", "cyclic_base", "constant", "cautious"]
-CONSTANT, CAUTIOUS = 2.5, 10.0
-"""What the bottom's rate is divided by where it does not decay; `bench/range_test.py` checks it by grids."""
+PEAK, CONSTANT, CAUTIOUS = 1.2, 0.5, 0.1
+"""Shares of the bottom's rate; `bench/range_test.py` holds the first two against grids."""
 BASE = 4.0
 """What a cycle's highest rate is divided by (3 or 4: Smith, arXiv 1506.01186, §3.3)."""
 
@@ -37,16 +37,16 @@ def suggestions(reading: Reading) -> list[Suggestion]:
     if reading.landmarks is None:
         return []
     bottom = reading.landmarks.bottom
-    peak, constant, cautious = (_rounded(bottom / by) for by in (1.0, CONSTANT, CAUTIOUS))
+    peak, constant, cautious = (_rounded(share * bottom) for share in (PEAK, CONSTANT, CAUTIOUS))
     base = _rounded(peak / BASE)
     cycle = f"Let cycles go from {base:g} to {peak:g} and back."
     return [
-        Suggestion("peak", peak, "bottom", f"Begin at {peak:g} when the rate decays to the end."),
-        Suggestion("one_cycle_max", peak, "bottom", f"Let a one-cycle schedule rise to {peak:g}."),
-        Suggestion("cyclic_max", peak, "bottom", cycle),
-        Suggestion("cyclic_base", base, "bottom/4", cycle),
-        Suggestion("constant", constant, "bottom/2.5", f"Hold {constant:g} from beginning to end."),
-        Suggestion("cautious", cautious, "bottom/10", f"Hold {cautious:g} where nothing may be upset."),
+        Suggestion("peak", peak, "1.2 × bottom", f"Begin at {peak:g} when the rate decays to the end."),
+        Suggestion("one_cycle_max", peak, "1.2 × bottom", f"Let a one-cycle schedule rise to {peak:g}."),
+        Suggestion("cyclic_max", peak, "1.2 × bottom", cycle),
+        Suggestion("cyclic_base", base, "0.3 × bottom", cycle),
+        Suggestion("constant", constant, "0.5 × bottom", f"Hold {constant:g} from beginning to end."),
+        Suggestion("cautious", cautious, "0.1 × bottom", f"Hold {cautious:g} where nothing may be upset."),
     ]
 
 

@@ -34,7 +34,7 @@ class RangeTestSpec(Spec):
     job: RangeTestTraining
     lo: Annotated[float, Field(gt=0.0, le=1e6)] = 1e-5
     hi: Annotated[float, Field(gt=0.0, le=1e6)] = 10.0
-    steps: Annotated[int, Field(ge=20, le=10_000)] = 100
+    steps: Annotated[int, Field(ge=20, le=10_000)] = 200
     spacing: Spacing = "exponential"
     smoothing: Annotated[float, Field(ge=0.0, le=0.99)] = 0.9
     """Weight of the past in the exponential moving average of the loss, which is corrected for its start."""

@@ -55,11 +55,14 @@ def test_a_loss_that_is_no_number_ends_a_test(loss: float):
 
 
 def test_the_bottom_is_the_middle_of_where_the_loss_is_low():
-    """The rim is 1.1: reached at 10^-2.2 on the way down, left at 10^-.99; the middle is 10^-1.595."""
+    """Rims of 1.05, 1.1, 1.2, 1.3: reached at 10^-2.1, -2.2, -2.4, -2.6, left at 10^-.995, -.99, -.98, -.97.
+
+    The mean of the four middles is 10^-1.654.
+    """
     found = curve(valley)
     assert found.landmarks is not None
     assert found.advice is None
-    assert math.log10(found.landmarks.bottom) == pytest.approx(-1.595, abs=0.06)
+    assert math.log10(found.landmarks.bottom) == pytest.approx(-1.654, abs=0.06)
     assert found.diverged_at == pytest.approx(10 ** (-1 + 0.3), rel=0.15)
 
 
@@ -67,12 +70,12 @@ def test_the_bottom_is_the_middle_of_where_the_loss_is_low():
 def test_the_bottom_is_corrected_for_the_lag_of_the_average(steps: int, within: float):
     """At β = .9 the average is 9 steps late: over half a decade of 100 steps, an eighth of one of 400.
 
-    Uncorrected, the middle of the bottom, 10^-1.595, would come 2.3 and 1.3 times too high.
+    Uncorrected, the middle of the bottom, 10^-1.654, would come 2.3 and 1.3 times too high.
     """
     tried = rates(1e-5, 10.0, steps=steps)
     found = read(tried, [valley(math.log10(r)) for r in tried], smoothing=0.9, stop_at=4.0).landmarks
     assert found is not None
-    assert 1 / within < found.bottom / 10**-1.595 < within
+    assert 1 / within < found.bottom / 10**-1.654 < within
 
 
 def test_steepest_is_the_minimum_of_the_slope_and_not_its_maximum():
@@ -145,7 +148,7 @@ def test_a_bottom_that_ends_in_an_explosion_reaches_up_to_it():
     found = read(RATES, [*losses, math.inf], smoothing=0.0, stop_at=4.0)
     assert found.diverged_at == RATES[len(tried)]
     assert found.landmarks is not None
-    assert math.log10(found.landmarks.bottom) == pytest.approx((-2.2 - 1.0) / 2, abs=0.06)
+    assert math.log10(found.landmarks.bottom) == pytest.approx((-2.325 - 1.0) / 2, abs=0.06)
 
 
 def test_a_loss_that_fell_to_almost_nothing_before_it_diverged_still_tells():
