@@ -2,19 +2,29 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from migrations.upgrade import alembic_config, upgrade_to_head
-from shared.db.engine import Database
+from shared.db.engine import Connection, Database
+from shared.db.gradients import FlowRows, write_flow
+from shared.db.jobs import get_job
+from shared.db.lr_events import take_up_requests
+from shared.db.lr_requests import NewLrRequest, add_lr_request
 from shared.db.revision import HEAD, schema_matches
+from shared.db.sweeps import NewSweep, insert_sweep
 from shared.db.tables import metadata
 from shared.errors import Unavailable
+from shared.gradients import Layer, Sample
+from shared.lifecycle import JobKind
+from shared.specs.ids import new_uuid
+from tests.support.rows import add_job
 
 
 def tables_of(url: str) -> set[str]:
@@ -27,7 +37,7 @@ def tables_of(url: str) -> set[str]:
 def migrate(url: str, revision: str) -> None:
     engine = create_engine(url)
     with engine.connect() as cx:
-        move = command.downgrade if revision == "base" else command.upgrade
+        move = command.upgrade if revision == "head" else command.downgrade
         move(alembic_config(cx), revision)
     engine.dispose()
 
@@ -62,6 +72,44 @@ def test_up_down_up_ends_where_up_did(empty_database_url: str):
     assert not matches(empty_database_url)
     migrate(empty_database_url, "head")
     assert matches(empty_database_url)
+
+
+def test_trainings_survive_a_way_down_and_up_again_and_what_is_newer_than_they_does_not(
+    empty_database_url: str,
+):
+    upgrade_to_head(empty_database_url)
+    database = Database(empty_database_url, application_name="gradus-tests")
+    try:
+        with database.begin() as cx:
+            kept = {add_job(cx).id, *_of_the_second_revision(cx)}
+            add_job(cx, kind=JobKind.LR_RANGE_TEST)
+        migrate(empty_database_url, "0001")
+        with database.begin() as cx:
+            assert set(cx.execute(text("SELECT id FROM job")).scalars()) == kept
+            columns = "(job_id, seq, step, scale, reason, actor)"
+            first = f"INSERT INTO lr_event {columns} VALUES (:id, 1, 2, 0.5, 'too fast', 'kid')"
+            cx.execute(text(first), {"id": next(iter(kept))})
+        upgrade_to_head(empty_database_url)
+        with database.begin() as cx:
+            assert schema_matches(cx)
+            assert {get_job(cx, job_id=job_id).start_step for job_id in kept} == {0}
+    finally:
+        database.dispose()
+
+
+def _of_the_second_revision(cx: Connection) -> set[UUID]:
+    """Add a sweep's training that a person steers, and a fork of it; return their ids."""
+    new = NewSweep(id=new_uuid(), owner="kid", model="m", spec={}, request_sha256=b"one body")
+    insert_sweep(cx, new=new, jobs=[])
+    parent = add_job(cx, sweep_id=new.id, sweep_arm=0)
+    child = add_job(cx, parent_id=parent.id, parent_checkpoint=new_uuid(), start_step=3)
+    asked = {"scale": 0.5, "reason": "too fast", "actor": "kid", "request_sha256": b"one body"}
+    add_lr_request(cx, new=NewLrRequest(id=new_uuid(), job_id=parent.id, **asked))
+    take_up_requests(cx, job_id=parent.id, fence=1, step=3)
+    layer = Layer("head", "head", "matrix", 0)
+    sample = Sample(0, 1.0, [1.0], [1.0], [None], [None])
+    write_flow(cx, job_id=parent.id, fence=1, rows=FlowRows([layer], [sample]))
+    return {parent.id, child.id}
 
 
 def test_several_processes_may_migrate_at_once(empty_database_url: str):
