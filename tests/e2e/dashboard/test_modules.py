@@ -142,3 +142,34 @@ def test_a_place_in_a_schedule_of_one_phase_is_found_in_the_form(blank: Page):
     }"""
     wanted = [["phases", 0, "gamma"], ["base_lr"], [], ["phases", 0], ["gamma"], ["gamma"]]
     assert blank.evaluate(script) == wanted
+
+
+def test_a_list_kept_current_shows_older_entries_and_leaves_the_focus_where_it_is(blank: Page):
+    script = """async () => {
+        const { keepNewest } = await import('/static/newest.js');
+        const { h } = await import('/static/dom.js');
+        const all = Array.from({length: 30}, (_, i) => ({ id: `swp_${i}` })), asked = [];
+        window.fetch = async path => {
+            asked.push(path);
+            const query = new URL(path, location.href).searchParams;
+            const from = all.findIndex(one => one.id === query.get('after')) + 1;
+            const data = all.slice(from, from + Number(query.get('limit')));
+            return Response.json({ data, has_more: from + data.length < all.length });
+        };
+        const place = document.body.appendChild(h('div')), stop = new AbortController();
+        const drawn = entries => entries.map(one => h('a', { href: `#/${one.id}` }, `${asked.length}`));
+        const until = async seen => { while (!seen()) await new Promise(go => setTimeout(go, 5)); };
+        keepNewest(place, { path: '/v1/sweeps', older: 'older', drawn, pause: () => 20,
+                            trouble: { asked: error => { if (error) throw error; } }, signal: stop.signal });
+        await until(() => place.querySelectorAll('a').length === 25);
+        place.querySelectorAll('a')[7].focus();
+        const before = document.activeElement, button = place.querySelector('button');
+        const first = button.hidden;
+        await until(() => !before.isConnected);
+        const kept = document.activeElement.getAttribute('href');
+        button.click();
+        await until(() => place.querySelectorAll('a').length === 30);
+        stop.abort();
+        return [first, kept, button.hidden, asked[0]];
+    }"""
+    assert blank.evaluate(script) == [False, "#/swp_7", True, "/v1/sweeps?limit=25"]

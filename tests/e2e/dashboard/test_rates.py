@@ -42,6 +42,7 @@ def test_a_person_scales_the_rate_and_the_change_is_marked_with_its_reason(
     signed_in: Page, served: Served, job: TrainedJob
 ):
     open_job(signed_in, served, job.id)
+    expect(signed_in.get_by_label("Reason")).to_have_js_property("required", True)
     signed_in.get_by_label("Scale by").fill("0.25")
     signed_in.get_by_label("Reason").fill("it <b>swings</b> too much")
     signed_in.get_by_role("button", name="Scale the rate").click()

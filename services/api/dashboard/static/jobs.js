@@ -1,15 +1,14 @@
 // The list of jobs, newest first, kept current.
 
-import { get } from './api.js';
 import { h, put, setAttr, setText } from './dom.js';
 import { ago, clock, integer, number, scheduleName, shortId } from './format.js';
 import { LIVE, headline, jobButtons, metricText, pill, progressBar } from './job_parts.js';
+import { newest } from './newest.js';
 import { Trouble, code, emptyBox } from './notices.js';
 import { poll } from './poll.js';
 
 const PAGE = 25;
 const MOST = 400;
-const LIMIT = 100;
 const LIVE_MS = 1_500;
 const STILL_MS = 6_000;
 const COLUMNS = ['Status', 'Model', 'Net', 'Schedule', 'Progress', 'Samples/s', 'Newest metric', 'Created', 'Actions'];
@@ -20,23 +19,12 @@ export function showJobs(root, { signal }) {
   const trouble = new Trouble();
   put(root, h('div', { class: 'head' }, h('h1', {}, 'Jobs'), list.count), trouble.element, list.element);
   const load = async () => {
-    const answer = await newestJobs(list.wanted, signal);
+    const answer = await newest('/v1/training_jobs', list.wanted, signal);
     trouble.asked(null);
     list.update(answer.data, answer.has_more);
   };
   const again = poll(load, { pause: () => (list.anyLive ? LIVE_MS : STILL_MS), onError: trouble.asked, signal });
   list.start({ after: () => { trouble.acted(null); again(); }, onError: trouble.acted });
-}
-
-/** Return the newest `count` jobs, asking for as many as the server gives at once. */
-async function newestJobs(count, signal) {
-  const data = [];
-  for (;;) {
-    const after = data.length ? `&after=${encodeURIComponent(data[data.length - 1].id)}` : '';
-    const answer = await get(`/v1/training_jobs?limit=${Math.min(LIMIT, count - data.length)}${after}`, { signal });
-    data.push(...answer.data);
-    if (!answer.has_more || data.length >= count) return { data, has_more: answer.has_more };
-  }
 }
 
 class JobList {

@@ -44,13 +44,13 @@ export class RateEvents {
 
   #scaleForm() {
     const scale = h('input', { type: 'text', inputmode: 'decimal', id: freshId('scale'), value: '0.5', required: true, size: '6', autocomplete: 'off' });
-    const reason = h('input', { type: 'text', id: freshId('reason'), maxlength: '200', autocomplete: 'off', placeholder: 'why' });
+    const reason = h('input', { type: 'text', id: freshId('reason'), maxlength: '500', required: true, autocomplete: 'off', placeholder: 'why' });
     const button = h('button', { type: 'submit' }, 'Scale the rate');
     const submit = async (event) => {
       event.preventDefault();
       button.disabled = true;
       try {
-        await post(`${this.base}/lr_events`, { scale: Number(scale.value), ...(reason.value.trim() ? { reason: reason.value.trim() } : {}) });
+        await post(`${this.base}/lr_events`, { scale: Number(scale.value), reason: reason.value.trim() });
         put(this.#answer);
         announce('Asked for: it holds from the next step on');
         this.after();

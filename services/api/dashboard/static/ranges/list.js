@@ -1,11 +1,10 @@
 // Learning-rate range tests, newest first.
 
-import { get } from '../api.js';
 import { h, put } from '../dom.js';
 import { ago, clock, integer, number, shortId } from '../format.js';
 import { LIVE, pill } from '../job_parts.js';
+import { keepNewest } from '../newest.js';
 import { Trouble, emptyBox } from '../notices.js';
-import { poll } from '../poll.js';
 
 const LIVE_MS = 1_500;
 const STILL_MS = 8_000;
@@ -15,15 +14,9 @@ const COLUMNS = ['Status', 'Model', 'Net', 'Optimizer', 'Rates', 'Updates', 'Cre
 export function showRanges(root, { signal }) {
   const trouble = new Trouble();
   const list = h('div');
-  let live = false;
   put(root, h('div', { class: 'head' }, h('h1', {}, 'LR range tests'), h('a', { class: 'button push', href: '#/ranges/new' }, 'New range test')), trouble.element, list);
-  const load = async () => {
-    const { data } = await get('/v1/lr_range_tests?limit=50', { signal });
-    trouble.asked(null);
-    live = data.some((test) => LIVE.has(test.status));
-    put(list, data.length ? table(data) : none());
-  };
-  poll(load, { pause: () => (live ? LIVE_MS : STILL_MS), onError: trouble.asked, signal });
+  keepNewest(list, { path: '/v1/lr_range_tests', older: 'Show older range tests', drawn: (tests) => (tests.length ? table(tests) : none()),
+    pause: (tests) => (tests.some((test) => LIVE.has(test.status)) ? LIVE_MS : STILL_MS), trouble, signal });
 }
 
 function table(tests) {

@@ -1,10 +1,9 @@
 // The sweeps, newest first, kept current.
 
-import { get } from '../api.js';
 import { h, put } from '../dom.js';
 import { ago, clock, duration, integer, percent, shortId } from '../format.js';
+import { keepNewest } from '../newest.js';
 import { Trouble, emptyBox } from '../notices.js';
-import { poll } from '../poll.js';
 import { LIVE_SWEEP, sweepPill } from './parts.js';
 
 const LIVE_MS = 2_000;
@@ -15,15 +14,9 @@ const COLUMNS = ['Status', 'Model', 'Schedules', 'Trainings', 'Progress', 'Creat
 export function showSweeps(root, { signal }) {
   const trouble = new Trouble();
   const list = h('div');
-  let live = false;
   put(root, h('div', { class: 'head' }, h('h1', {}, 'Sweeps'), h('a', { class: 'button push', href: '#/sweeps/new' }, 'New sweep')), trouble.element, list);
-  const load = async () => {
-    const { data } = await get('/v1/sweeps?limit=50', { signal });
-    trouble.asked(null);
-    live = data.some((sweep) => LIVE_SWEEP.has(sweep.status));
-    put(list, data.length ? table(data) : noSweeps());
-  };
-  poll(load, { pause: () => (live ? LIVE_MS : STILL_MS), onError: trouble.asked, signal });
+  keepNewest(list, { path: '/v1/sweeps', older: 'Show older sweeps', drawn: (sweeps) => (sweeps.length ? table(sweeps) : noSweeps()),
+    pause: (sweeps) => (sweeps.some((sweep) => LIVE_SWEEP.has(sweep.status)) ? LIVE_MS : STILL_MS), trouble, signal });
 }
 
 function table(sweeps) {
