@@ -86,9 +86,11 @@ def test_trainings_survive_a_way_down_and_up_again_and_what_is_newer_than_they_d
         migrate(empty_database_url, "0001")
         with database.begin() as cx:
             assert set(cx.execute(text("SELECT id FROM job")).scalars()) == kept
-            columns = "(job_id, seq, step, scale, reason, actor)"
-            first = f"INSERT INTO lr_event {columns} VALUES (:id, 1, 2, 0.5, 'too fast', 'kid')"
-            cx.execute(text(first), {"id": next(iter(kept))})
+            first = text(
+                "INSERT INTO lr_event (job_id, seq, step, scale, reason, actor)"
+                " VALUES (:id, 1, 2, 0.5, 'too fast', 'kid')"
+            )
+            cx.execute(first, {"id": next(iter(kept))})
         upgrade_to_head(empty_database_url)
         with database.begin() as cx:
             assert schema_matches(cx)
