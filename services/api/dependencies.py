@@ -23,6 +23,7 @@ from shared.specs.ids import parse_id
 from shared.storage import Storage
 
 T = TypeVar("T")
+REPEATED = "The same key with the same body gives the first answer again, with another body 422."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ async def get_caller(request: Request) -> LiveKey:
 
 async def get_asked(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[!-~]+$")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=255, pattern=r"^[!-~]+$", description=REPEATED)
+    ] = None,
 ) -> Asked:
     """Return who asks, under which ids."""
     key = current_key(request)
@@ -64,7 +67,8 @@ async def get_asked(
 Parts = Annotated[Services, Depends(get_services)]
 Caller = Annotated[LiveKey, Depends(get_caller)]
 AskedBy = Annotated[Asked, Depends(get_asked)]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many entries.")]
+After = Annotated[str | None, Query(description="The id of the last entry seen; only what follows it.")]
 
 
 def cursor(prefix: str, after: str | None) -> UUID | None:

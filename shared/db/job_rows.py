@@ -105,7 +105,7 @@ JOB_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list holds: those of certain kinds and, where given, statuses, a model, a sweep, a parent."""
+    """Which jobs a list holds: of certain kinds and, where given, statuses, a model, a sweep, a parent."""
 
     kinds: Sequence[str] = (JobKind.RECOMMEND, JobKind.DIAGNOSE)
     statuses: Sequence[str] = ()

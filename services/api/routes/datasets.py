@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.dependencies import After, AskedBy, Limit, Parts, cursor
 from services.api.presenting import dataset_answer
 from services.api.schemas import DatasetAnswer, Page, SampleAnswer
 from services.api.uploads import Destination, receive_upload
@@ -53,7 +53,7 @@ async def upload_dataset(request: Request, parts: Parts, asked: AskedBy, respons
 
 
 @router.get("", dependencies=[needs("read", "data", "train")])
-def list_all(parts: Parts, limit: Limit = 20, after: str | None = None) -> Page[DatasetAnswer]:
+def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[DatasetAnswer]:
     """List data sets, newest first."""
     with parts.database.begin() as cx:
         rows = list_datasets(cx, limit=limit + 1, after=cursor("ds", after))

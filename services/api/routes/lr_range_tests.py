@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.dependencies import After, AskedBy, Limit, Parts, cursor
 from services.api.negotiation import PNG, SVG
 from services.api.range_tests import (
     cancel_range_test,
@@ -42,7 +42,7 @@ def create_range_test(
 
 
 @router.get("", dependencies=[needs("read", "train")])
-def list_all(parts: Parts, limit: Limit = 20, after: str | None = None) -> Page[RangeTestSummary]:
+def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[RangeTestSummary]:
     """List range tests, newest first."""
     rows = list_range_tests(parts.database, limit=limit + 1, after=cursor("lrt", after))
     return Page(data=rows[:limit], has_more=len(rows) > limit)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import AskedBy, Limit, Parts, cursor
+from services.api.dependencies import After, AskedBy, Limit, Parts, cursor
 from services.api.negotiation import CSV, PNG, SVG, choose
 from services.api.rendering import documented_forms, render
 from services.api.schemas import Page
@@ -42,7 +42,7 @@ def create_sweep(spec: SweepSpec, parts: Parts, asked: AskedBy, response: Respon
 
 
 @router.get("", dependencies=[needs("read", "train")])
-def list_all(parts: Parts, limit: Limit = 20, after: str | None = None) -> Page[SweepSummary]:
+def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[SweepSummary]:
     """List sweeps, newest first, each with how far it is."""
     rows = list_summaries(parts.database, limit=limit + 1, after=cursor("swp", after))
     return Page(data=rows[:limit], has_more=len(rows) > limit)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.api.auth import GuardedRoute, needs
-from services.api.dependencies import AskedBy, Limit, Parts, Wanted, cursor
+from services.api.dependencies import After, AskedBy, Limit, Parts, Wanted, cursor
 from services.api.forks import fork_job
 from services.api.presenting import checkpoint_answer, job_answer, job_summary
 from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSummary, Page
@@ -39,10 +39,10 @@ def create_job(spec: JobSpec, parts: Parts, asked: AskedBy, response: Response) 
     return answer
 
 
-def wanted_jobs(
+async def wanted_jobs(
     status: Annotated[list[JobStatus] | None, Query()] = None,
     model: Annotated[ModelName | None, Query()] = None,
-    sweep: str | None = None,
+    sweep: Annotated[str | None, Query(description="The sweep whose trainings are wanted.")] = None,
     parent: Annotated[str | None, Query(description="The job whose forks are wanted.")] = None,
 ) -> JobFilter:
     """Return which training jobs a list is asked for."""
@@ -55,7 +55,7 @@ def list_all(
     parts: Parts,
     only: Annotated[JobFilter, Depends(wanted_jobs)],
     limit: Limit = 20,
-    after: str | None = None,
+    after: After = None,
 ) -> Page[JobSummary]:
     """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
     following = cursor("job", after)
