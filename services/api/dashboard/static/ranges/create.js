@@ -6,7 +6,7 @@ import { JobBase } from '../job_base.js';
 import { Trouble, errorBox } from '../notices.js';
 import { read } from '../playground/fields.js';
 
-const FIELDS = [['lo', 'From', 1e-5, 'The first rate, far too low to do anything.'], ['hi', 'To', 10, 'The last one, unless the loss runs away before.'], ['steps', 'Updates', 100, 'A hundred or more; many records want more.'], ['smoothing', 'Smoothing', 0.9, 'Weight of the past in the smoothed loss.'], ['stop_at', 'Stop at', 4, 'Stops when the smoothed loss is this many times its best.']];
+const FIELDS = [['lo', 'From', 1e-5, 'The first rate, far too low to do anything.'], ['hi', 'To', 10, 'The last one, unless the loss runs away before.'], ['steps', 'Updates', 200, 'Two hundred as a rule; many records want more.'], ['smoothing', 'Smoothing', 0.9, 'Weight of the past in the smoothed loss.'], ['stop_at', 'Stop at', 4, 'Stops when the smoothed loss is this many times its best.']];
 
 /** Show the form; `query.job` names a job whose spec it starts from. */
 export function showNewRange(root, { query, signal }) {

@@ -30,6 +30,6 @@ function table(tests) {
 }
 
 function none() {
-  return emptyBox('No range tests yet', h('p', {}, 'A range test trains a fresh copy of a net for a hundred updates or so while the rate climbs from very low to far too high, and reads the useful rates off the loss. It takes seconds; no model is touched.'),
+  return emptyBox('No range tests yet', h('p', {}, 'A range test trains a fresh copy of a net for two hundred updates or so while the rate climbs from very low to far too high, and reads the useful rates off the loss. It takes seconds; no model is touched.'),
     h('p', {}, h('a', { href: '#/ranges/new' }, 'Find a learning rate')));
 }
