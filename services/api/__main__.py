@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def main() -> int:
     except (Unavailable, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    gc.freeze()  # what stands now stays: a large answer must not have the collector walk all of it again
     server = Server(
         uvicorn.Config(
             app,
