@@ -66,7 +66,7 @@ def _body(schedules: dict[str, dict[str, object]]) -> bytes:
 def preview_seconds(body: bytes, accept: str) -> list[float]:
     """Return the seconds of each round, from the bytes of a request to those of the answer."""
     gc.collect()
-    gc.freeze()  # as the gateway does when it starts; it has no torch either, whose objects this process holds
+    gc.freeze()  # as the gateway does at its start; nor has it torch, whose objects stand here
     found = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
