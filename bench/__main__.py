@@ -12,6 +12,8 @@ MEASUREMENTS = {
     "bench.schedules": "previews of schedules, and the rate beside a step",
     "bench.gradients": "sampling gradient flow beside a step",
     "bench.graphs": "tracing and drawing formulas, hostile and random ones",
+    "bench.digits": "schedules on digits, beside the best constant rate",
+    "bench.range_test": "rates that a range test suggests, beside grids of rates",
     "bench.recbole": "NeuMF beside RecBole 1.2.1",
     "bench.diagnose": "diagnose beside the same route without a model",
     "bench.first_point": "POST to the first point",

@@ -63,7 +63,7 @@ def test_a_range_test_names_a_rate_for_each_role_and_publishes_nothing(
     gradus: Installation, films: dict[str, Any]
 ) -> None:
     job = without(recommender(films["id"], model="ranged"), "schedule")
-    asked = accepted(gradus, "/v1/lr_range_tests", {"job": job, "lo": 1e-5, "hi": 10.0, "steps": 100})
+    asked = accepted(gradus, "/v1/lr_range_tests", {"job": job, "lo": 1e-5, "hi": 10.0})
     done = ended(gradus, f"/v1/lr_range_tests/{asked['id']}")
     assert done["status"] == "succeeded", done
     assert done["suggestions"], done
