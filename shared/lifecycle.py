@@ -25,6 +25,10 @@ class JobKind(StrEnum):
     LR_RANGE_TEST = "lr_range_test"
 
 
+WAITED_FOR, CAN_WAIT = 1, -1
+"""Priorities of a range test and of a sweep's jobs; all others have 0, and the highest is claimed first."""
+
+
 class DatasetStatus(StrEnum):
     """The states of a data set."""
 

@@ -23,7 +23,7 @@ from shared.db import blobs, jobs
 from shared.db.curves import PointColumns, read_curve
 from shared.db.engine import Connection, Database
 from shared.errors import Finding, NotFound, Refused
-from shared.lifecycle import JobKind, JobStatus
+from shared.lifecycle import WAITED_FOR, JobKind, JobStatus
 from shared.range_test import SKIPPED, Reading, read, ready_schedules, suggestions
 from shared.specs.ids import new_uuid, parse_id, public_id
 from shared.specs.range_test import RangeTestSpec
@@ -75,6 +75,7 @@ def _admitted(submission: Submission, cx: Connection, spec: RangeTestSpec, asked
         request_sha256=request_digest(spec),
         resolved_schedule=None,
         total_steps=spec.steps,
+        priority=WAITED_FOR,
         parent_id=None if held is None else held.job_id,
         parent_checkpoint=None if held is None else held.id,
     )

@@ -31,6 +31,7 @@ class NewJob:
     total_steps: int = 0
     steps_per_epoch: int = 0
     priority: int = 0
+    """Higher is claimed earlier; see `shared.lifecycle`."""
     parent_id: UUID | None = None
     """The job whose checkpoint this one begins with."""
     parent_checkpoint: UUID | None = None

@@ -18,6 +18,7 @@ from shared.db.engine import Connection
 from shared.db.jobs import NewJob
 from shared.db.sweeps import NewSweep, SweepRow, earlier_sweep, insert_sweep
 from shared.errors import Finding, Refused
+from shared.lifecycle import CAN_WAIT
 from shared.specs.ids import new_uuid
 from shared.specs.sweep import SweepSpec
 
@@ -70,6 +71,7 @@ def _of_seed(job: NewJob, spec: SweepSpec, arm: int, seed: int) -> NewJob:
         spec=canonical(training),
         request_sha256=request_digest(training),
         sweep_arm=arm,
+        priority=CAN_WAIT,
     )
 
 

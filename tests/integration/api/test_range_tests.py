@@ -15,10 +15,12 @@ from shared.db.curves import PointColumns
 from shared.db.engine import Database
 from shared.db.job_leases import Claim
 from shared.db.job_writes import Progress, commit_progress, finish_range_test
+from shared.db.jobs import get_job
 from shared.range_test import rates
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
 from shared.specs.ids import new_uuid, parse_id
 from tests.support.rows import LEASE_SECONDS, a_checkpoint, claim_one
+from tests.support.sweeping import SWEEPS, sweep_body
 from tests.support.training import job_body, ready_dataset, running_job
 
 TESTS = "/v1/lr_range_tests"
@@ -86,6 +88,22 @@ def test_a_test_is_accepted_with_its_defaults(client: httpx.Client, database: Da
     assert (test["dataset"], test["model"]) == (dataset, "films")
     spec = test["spec"]
     assert (spec["lo"], spec["hi"], spec["stop_at"], spec["spacing"]) == (1e-5, 10.0, 4.0, "exponential")
+
+
+def test_a_test_is_claimed_before_the_jobs_that_came_earlier_and_those_of_a_sweep_last(
+    client: httpx.Client, database: Database
+) -> None:
+    dataset = ready_dataset(database)
+    assert client.post(SWEEPS, json=sweep_body(dataset)).status_code == 202
+    assert client.post("/v1/training_jobs", json=job_body(dataset)).status_code == 202
+    assert client.post(TESTS, json=body(dataset)).status_code == 202
+    with database.begin() as cx:
+        claimed = [get_job(cx, job_id=claim_one(cx).job_id) for _ in range(3)]
+    assert [(row.kind, row.sweep_label) for row in claimed] == [
+        ("lr_range_test", None),
+        ("recommend", None),
+        ("recommend", "constant"),
+    ]
 
 
 def test_a_waiting_test_has_no_curve_yet(client: httpx.Client, running: RunningTest) -> None:
