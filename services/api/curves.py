@@ -7,24 +7,22 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
 
-from services.api import metrics
 from services.api.drawing import Chart, Mark, Panel, Series
+from services.api.drift import DriftWatch
 from services.api.lineage import Stretch, read_lineage, stretch_answer
-from services.api.rates import DriftWatch, PlannedRate, planned_rate
+from services.api.rates import PlannedRate, planned_rate
 from services.api.schemas import CurveAnswer, EvaluationAnswer, LrEventAnswer, PlanAnswer
 from services.api.thinning import CurveQuery, joined, pages
 from shared.db.curves import EvaluationRow, PointColumns, read_curve, read_evaluations
 from shared.db.engine import Database
 from shared.db.jobs import JobRow, get_job
 from shared.errors import Finding, Refused
-from shared.logs import logger
 from shared.specs.ids import parse_id, public_id
 
 RAW_MAX_POINTS = 100_000
 MAX_MARKS = 40
 """Events marked in a chart, the newest; more would hide the lines."""
 CSV_HEAD = "step,lr,loss,grad_norm,momentum,planned_lr,effective_lr\r\n"
-_log = logger(__name__)
 
 
 def _refuse_too_many(query: CurveQuery, stop: int) -> None:
@@ -53,7 +51,7 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
         row = get_job(cx, job_id=parse_id("job", job_id))
         stop = _stop(row, query)
         _refuse_too_many(query, stop)
-        watch = DriftWatch(planned_rate(cx, row))
+        watch = DriftWatch(row, planned_rate(cx, row))
 
         def read(start: int, stop: int) -> PointColumns:
             return watch.seen(read_curve(cx, job_id=row.id, from_step=start, to_step=stop))
@@ -61,15 +59,9 @@ def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
         points = joined(pages(read, _own(row, query), stop))
         evaluations = read_evaluations(cx, job_id=row.id, after=query.from_step - 1)
         ancestors = read_lineage(cx, row, query)
-    _tell_drift(row, watch.first)
+    watch.close()
     shown = [e for e in evaluations if query.to_step is None or e.step <= query.to_step]
     return Curve(row, points, shown, watch.planned, ancestors, watch.first)
-
-
-def _tell_drift(row: JobRow, step: int | None) -> None:
-    if step is not None:
-        metrics.lr_drifts.inc()
-        _log.error("lr_drift", job_id=str(row.id), step=step)
 
 
 def _own(row: JobRow, query: CurveQuery) -> CurveQuery:

@@ -40,7 +40,7 @@ sse_events = Counter("gradus_sse_events", "Events sent on curve streams", ["even
 slo_target = Gauge(
     "gradus_slo_target_seconds", "How long a quantile of a route's answers may take", ["route", "quantile"]
 )
-lr_drifts = Counter("gradus_lr_drifts", "Curves read in which a logged learning rate was not the planned one")
+lr_drifts = Counter("gradus_lr_drifts", "Jobs seen with a logged learning rate that is not the planned one")
 build_info = Gauge("gradus_build_info", "1 for the build that runs", ["version", "commit"])
 
 for _kind in JobKind:

@@ -1,20 +1,17 @@
-"""The planned rate of a job, lr_mult · M · S from its schedule and its LR events, and what strays from it."""
+"""The planned rate of a job: lr_mult · M · S from its schedule and its LR events."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
-from shared.db.curves import PointColumns
 from shared.db.engine import Connection
 from shared.db.jobs import JobRow
 from shared.db.lr_events import LrEventRow, list_lr_events, live_events
 from shared.schedules import ResolvedSchedule, sample_steps
 
 PLAN_POINTS = 500
-DRIFT = 1e-9
-"""Relative distance of a logged rate from its plan that is no rounding."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +46,3 @@ def planned_rate(cx: Connection, row: JobRow) -> PlannedRate:
         return PlannedRate(None)
     events = live_events(list_lr_events(cx, job_id=row.id))
     return PlannedRate(ResolvedSchedule.model_validate(row.resolved_schedule), events)
-
-
-@dataclass(slots=True)
-class DriftWatch:
-    """Looks at points as they are read, and keeps the first step whose rate is not the planned one."""
-
-    planned: PlannedRate
-    first: int | None = field(default=None, init=False)
-
-    def seen(self, points: PointColumns) -> PointColumns:
-        """Return the points unchanged."""
-        if self.first is None and self.planned.schedule is not None:
-            self.first = self._first(points, self.planned.schedule)
-        return points
-
-    def _first(self, points: PointColumns, schedule: ResolvedSchedule) -> int | None:
-        for step, lr in zip(points.steps, points.lr, strict=True):
-            plan = schedule.charted_lr(step, self.planned.events)
-            if lr != plan and abs(lr - plan) > DRIFT * max(abs(lr), abs(plan)):
-                return step
-        return None

@@ -8,8 +8,10 @@ from sqlalchemy import text
 
 from shared.db.curves import PointColumns
 from shared.db.engine import Database
+from shared.db.job_leases import requeue
 from shared.db.lr_events import NewLrEvent
 from shared.schedules import ResolvedSchedule
+from tests.support.rows import claim_one
 from tests.support.training import TrainedJob, running_job
 
 HALF = {"scale": 0.5, "reason": "the loss swings"}
@@ -125,19 +127,72 @@ def test_the_curve_shows_the_rate_as_planned_with_the_events(client: httpx.Clien
     assert (drawn[11], drawn[12], drawn[99]) == (0.5 * plan.lr(11), 0.05 * plan.lr(12), 0.05 * plan.lr(99))
 
 
-def test_a_rate_off_its_plan_is_told_with_its_first_step_and_counted(client: httpx.Client, job: TrainedJob):
+def drift_of(client: httpx.Client, job: TrainedJob, **part: int) -> int | None:
+    answer = client.get(f"/v1/training_jobs/{job.id}/curve", params=part)
+    drift: int | None = answer.json()["lr_drift"]
+    return drift
+
+
+def test_a_rate_off_its_plan_is_told_with_its_first_step_and_counted_once(
+    client: httpx.Client, job: TrainedJob
+):
     plan = plan_of(client, job)
     rates = [plan.lr(t) for t in range(60)]
     rates[41] *= 1 + 1e-10  # a rounding, were there any
-    job.progress(0, 60, points=points(job, 0, rates))
-    curve = f"/v1/training_jobs/{job.id}/curve"
-    assert client.get(curve).json()["lr_drift"] is None
-    before = drifts(client)
     rates[42] *= 1 + 1e-8
-    job.progress(0, 60, points=points(job, 0, rates))
-    assert client.get(curve, params={"points": 10}).json()["lr_drift"] == 42
-    assert client.get(curve, params={"from": 43}).json()["lr_drift"] is None
+    job.progress(0, 40, points=points(job, 0, rates[:40]))
+    before = drifts(client)
+    assert drift_of(client, job) is None
+    job.progress(40, 60, points=points(job, 40, rates[40:]))
+    assert drift_of(client, job, points=10) == 42
+    assert drift_of(client, job) == 42
+    assert drift_of(client, job, **{"from": 43}) is None
     assert drifts(client) == before + 1
+
+
+def test_steps_at_their_planned_rate_are_not_looked_at_again_by_later_reads(
+    client: httpx.Client, job: TrainedJob
+):
+    plan = plan_of(client, job)
+    rates = [plan.lr(t) for t in range(60)]
+    job.progress(0, 60, points=points(job, 0, rates))
+    assert drift_of(client, job, **{"from": 30}) is None
+    # Nothing before step 30 has been looked at, so what stands there is.
+    job.progress(0, 60, points=points(job, 0, [0.7, *rates[1:]]))
+    assert drift_of(client, job) == 0
+    job.progress(0, 60, points=points(job, 0, rates))
+    assert drift_of(client, job) is None
+    job.progress(0, 60, points=points(job, 0, [0.7, *rates[1:]]))
+    assert drift_of(client, job) is None
+    job.progress(60, 62, points=points(job, 60, [plan.lr(60), 0.7]))
+    assert drift_of(client, job) == 61
+
+
+def test_another_attempt_is_looked_at_from_its_first_step(
+    client: httpx.Client, database: Database, job: TrainedJob
+):
+    plan = plan_of(client, job)
+    rates = [plan.lr(t) for t in range(60)]
+    job.progress(0, 60, points=points(job, 0, rates))
+    assert drift_of(client, job) is None
+    with database.begin() as cx:
+        requeue(cx, job_id=job.uuid, fence=job.claim.fence, cause="died")
+        again = TrainedJob(database, job.id, claim_one(cx))
+    again.progress(0, 60, points=points(job, 0, [*rates[:20], 0.7, *rates[21:]]))
+    assert drift_of(client, job) == 20
+
+
+@pytest.mark.parametrize(("step", "drift"), [(30, 30), (60, None)])
+def test_an_event_leaves_what_was_looked_at_before_its_step(
+    client: httpx.Client, job: TrainedJob, step: int, drift: int | None
+):
+    plan = plan_of(client, job)
+    rates = [plan.lr(t) for t in range(60)]
+    job.progress(0, 60, points=points(job, 0, rates))
+    assert drift_of(client, job) is None
+    cut = NewLrEvent(seq=1, step=step, cause="plateau", m_before=1.0, m_after=0.5, reason="no better")
+    job.progress(60, 61, points=points(job, 60, [0.5 * plan.lr(60)]), lr_events=[cut])
+    assert drift_of(client, job) == drift
 
 
 def test_events_are_marked_in_the_drawn_curve(client: httpx.Client, job: TrainedJob):
