@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Connection, Select, and_, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Double, Select, and_, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.job_rows import JOB_COLUMNS, JobRow, NewJob
@@ -54,6 +54,10 @@ class Tally:
     samples_per_second: float
     cancelling: int
     """How many of them were asked to end."""
+    seconds: float = 0.0
+    """Together, from each one's start to its end, or until now."""
+    oldest: float = 0.0
+    """Seconds since the first of them started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,26 @@ def sweep_tallies(cx: Connection, *, sweep_ids: Sequence[UUID]) -> list[Tally]:
             func.sum(job.c.total_steps).cast(BigInteger).label("total_steps"),
             func.coalesce(func.sum(job.c.samples_per_second), 0.0).label("samples_per_second"),
             func.count(job.c.cancel_requested_at).label("cancelling"),
+            func.coalesce(_seconds(func.sum(_ended_or_now() - job.c.started_at)), 0.0).label("seconds"),
+            func.coalesce(_seconds(func.max(_now() - job.c.started_at)), 0.0).label("oldest"),
         )
         .where(job.c.sweep_id.in_(sweep_ids))
         .group_by(job.c.sweep_id, job.c.status)
         .order_by(job.c.status)
     )
     return [one_of(Tally, row) for row in cx.execute(counted)]
+
+
+def _now() -> ColumnElement[Any]:
+    return func.clock_timestamp()
+
+
+def _ended_or_now() -> ColumnElement[Any]:
+    return func.coalesce(job.c.finished_at, _now())
+
+
+def _seconds(interval: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.extract("epoch", interval).cast(Double)
 
 
 def sweep_jobs(cx: Connection, *, sweep_id: UUID) -> list[JobRow]:

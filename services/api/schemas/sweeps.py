@@ -21,7 +21,10 @@ class TargetAnswer(Answer):
 
 
 class SweepState(Answer):
-    """How far a sweep is, from its jobs; `counts` has every status that any of them is in."""
+    """How far a sweep is, from its jobs; `counts` has every status that any of them is in.
+
+    `eta_seconds` goes by how long the succeeded jobs took from start to finish; by the speed until one has.
+    """
 
     status: SweepStatus
     counts: dict[str, int]

@@ -18,7 +18,7 @@ def state(row: SweepRow, tallies: Sequence[Tally]) -> SweepState:
         status=status(counts, cancelling=all(tally.jobs == tally.cancelling for tally in left)),
         counts=counts,
         progress=_progress(tallies),
-        eta_seconds=_eta_seconds(left, samples=samples_per_step(row.spec["job"])),
+        eta_seconds=_eta_seconds(tallies, samples=samples_per_step(row.spec["job"])),
     )
 
 
@@ -47,8 +47,28 @@ def _progress(tallies: Sequence[Tally]) -> float:
     return made / total if total else 0.0
 
 
-def _eta_seconds(left: Sequence[Tally], *, samples: int) -> float | None:
+def _eta_seconds(tallies: Sequence[Tally], *, samples: int) -> float | None:
+    """Return the seconds left while any job runs: by the clock once one has succeeded, by the speed until."""
+    by_status = {tally.status: tally for tally in tallies}
+    running, done = by_status.get(JobStatus.RUNNING), by_status.get(JobStatus.SUCCEEDED)
+    if running is None:
+        return None
+    waiting = by_status.get(JobStatus.QUEUED)
+    if done is None:
+        return _by_speed([t for t in (running, waiting) if t is not None], running, samples=samples)
+    each = done.seconds / done.jobs
+    left = max(0.0, running.jobs * each - running.seconds) + each * (waiting.jobs if waiting else 0)
+    return round(left / _at_once(tallies, running), 1)
+
+
+def _at_once(tallies: Sequence[Tally], running: Tally) -> float:
+    """Return how many jobs have run at once on average, at most as many as now; gaps between them count."""
+    began = [t for t in tallies if t.status in TERMINAL or t is running]
+    span = max(tally.oldest for tally in began)
+    return min(running.jobs, sum(tally.seconds for tally in began) / span) if span else running.jobs
+
+
+def _by_speed(left: Sequence[Tally], running: Tally, *, samples: int) -> float | None:
     """Return what is left over the speed of the jobs that run now; final judgements are not foreseen."""
-    speed = sum(t.samples_per_second for t in left if t.status == JobStatus.RUNNING)
-    steps = sum(t.total_steps - t.steps for t in left if t.status != JobStatus.PAUSED)
+    speed, steps = running.samples_per_second, sum(t.total_steps - t.steps for t in left)
     return round(steps * samples / speed, 1) if speed and samples else None

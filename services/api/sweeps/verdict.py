@@ -34,10 +34,12 @@ def _of_one_seed(record: Record, comparison: Comparison) -> str:
     pairs = [(next(iter(v.values())), i) for i, v in enumerate(comparison.values) if v]
     (low, lowest), (high, highest) = min(pairs), max(pairs)
     if lowest == highest:
-        return f"{_label(record, lowest)} came to {record.metric} {low:.4f} on validation with one seed."
+        return (
+            f"{_label(record, lowest)} came to {record.metric} {low:.4f} at best on validation with one seed."
+        )
     spread = f"from {low:.4f} ({_label(record, lowest)}) to {high:.4f} ({_label(record, highest)})"
     return (
-        f"With one seed, {record.metric} on validation goes {spread}; one seed cannot tell schedules from "
+        f"With one seed, the best {record.metric} on validation goes {spread}; one seed cannot tell schedules from "
         "chance, so none is called better. Three seeds are a start, five are better."
     )
 
@@ -57,7 +59,7 @@ def _shown(record: Record, comparison: Comparison, arm: int) -> str:
     values = list(comparison.values[arm].values())
     best = "highest" if record.higher_is_better else "lowest"
     mean = sum(values) / len(values)
-    what = f"{best} mean {record.metric} on validation"
+    what = f"{best} mean of best {record.metric} on validation"
     return f"{_label(record, arm)} has the {what}, {mean:.4f} over {len(values)} seeds"
 
 

@@ -22,8 +22,11 @@ ROW = SweepRow(
 )
 
 
-def tally(status: str, jobs: int, *, steps: int = 0, speed: float = 0.0, cancelling: int = 0) -> Tally:
+def tally(
+    status: str, jobs: int, *, steps: int = 0, speed: float = 0.0, cancelling: int = 0, **clock: float
+) -> Tally:
     return Tally(
+        **clock,
         sweep_id=ROW.id,
         status=status,
         jobs=jobs,
@@ -70,6 +73,24 @@ def test_the_time_left_is_that_of_all_waiting_steps_at_the_speed_of_those_runnin
     # 300 steps of 8 positives with 4 negatives each: 12,000 samples at 800 a second.
     assert state(ROW, tallies).eta_seconds == 15.0
     assert state(ROW, [tally("queued", 2)]).eta_seconds is None
+
+
+def test_the_time_left_is_by_the_clock_once_a_job_has_ended_well() -> None:
+    done = tally("succeeded", 2, steps=200, seconds=80.0, oldest=110.0)
+    running = tally("running", 1, steps=100, speed=800.0, seconds=20.0, oldest=20.0)
+    # 40 s each with its judgement; 20 s of this one and 3 more are left, and 110 s saw 100 s of work.
+    assert state(ROW, [done, running, tally("queued", 3)]).eta_seconds == 154.0
+    late = tally("running", 1, steps=100, seconds=60.0, oldest=60.0)
+    assert state(ROW, [done, late]).eta_seconds == 0.0
+
+
+def test_the_time_left_is_shared_by_the_jobs_that_run_at_once() -> None:
+    done = tally("succeeded", 4, seconds=160.0, oldest=90.0)
+    running = tally("running", 2, seconds=20.0, oldest=10.0)
+    # 60 s of the two and 80 s of two more; 180 s of work in 90.
+    assert state(ROW, [done, running, tally("queued", 2)]).eta_seconds == 70.0
+    alone = tally("running", 1, seconds=20.0, oldest=20.0)
+    assert state(ROW, [done, alone, tally("queued", 2)]).eta_seconds == 100.0
 
 
 def moves(*found: tuple[str, float]) -> list[Move]:

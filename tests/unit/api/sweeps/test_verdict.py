@@ -69,40 +69,40 @@ def said(values: dict[str, list[float]], *, task: str = "implicit") -> str:
 
 def test_a_winner_is_ahead_of_all_others() -> None:
     assert said({"a": [0.1, 0.11, 0.1], "b": [0.3, 0.31, 0.3], "c": [0.2, 0.21, 0.2]}) == (
-        "b has the highest mean ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a and c by more than the "
+        "b has the highest mean of best ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a and c by more than the "
         "noise between seeds."
     )
 
 
 def test_the_lowest_is_best_where_errors_are_measured() -> None:
     told = said({"a": [0.9, 0.91, 0.9], "b": [0.8, 0.81, 0.8]}, task="explicit")
-    assert told.startswith("b has the lowest mean rmse on validation")
+    assert told.startswith("b has the lowest mean of best rmse on validation")
 
 
 def test_some_ahead_of_and_some_tied_with() -> None:
     assert said({"a": [0.1, 0.11, 0.1], "b": [0.3, 0.31, 0.3], "c": [0.32, 0.27, 0.3]}) == (
-        "b has the highest mean ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a by more than the noise "
+        "b has the highest mean of best ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a by more than the noise "
         "between seeds; it cannot be told from c."
     )
 
 
 def test_a_tie_of_all() -> None:
     assert said({"a": [0.30, 0.20], "b": [0.20, 0.31]}) == (
-        "A tie: b has the highest mean ndcg@5 on validation, 0.2550 over 2 seeds, but every difference to it "
+        "A tie: b has the highest mean of best ndcg@5 on validation, 0.2550 over 2 seeds, but every difference to it "
         "lies within the noise between seeds."
     )
 
 
 def test_one_seed_tells_a_range_and_no_winner() -> None:
     told = said({"a": [0.1], "b": [0.9]})
-    assert told.startswith("With one seed, ndcg@5 on validation goes from 0.1000 (a) to 0.9000 (b)")
+    assert told.startswith("With one seed, the best ndcg@5 on validation goes from 0.1000 (a) to 0.9000 (b)")
     assert "none is called better" in told
 
 
 def test_a_lone_schedule_has_nothing_to_be_compared_with() -> None:
     told = said({"a": [0.1, 0.2]})
     assert told.endswith("0.1500 over 2 seeds; there is nothing to compare it with.")
-    assert said({"a": [0.1]}) == "a came to ndcg@5 0.1000 on validation with one seed."
+    assert said({"a": [0.1]}) == "a came to ndcg@5 0.1000 at best on validation with one seed."
 
 
 def test_what_failed_is_named_and_not_ranked() -> None:
