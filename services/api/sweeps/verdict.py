@@ -39,8 +39,8 @@ def _of_one_seed(record: Record, comparison: Comparison) -> str:
         )
     spread = f"from {low:.4f} ({_label(record, lowest)}) to {high:.4f} ({_label(record, highest)})"
     return (
-        f"With one seed, the best {record.metric} on validation goes {spread}; one seed cannot tell schedules from "
-        "chance, so none is called better. Three seeds are a start, five are better."
+        f"With one seed, the best {record.metric} on validation goes {spread}; one seed cannot tell "
+        "schedules from chance, so none is called better. Three seeds are a start, five are better."
     )
 
 
