@@ -81,15 +81,15 @@ def test_the_lowest_is_best_where_errors_are_measured() -> None:
 
 def test_some_ahead_of_and_some_tied_with() -> None:
     assert said({"a": [0.1, 0.11, 0.1], "b": [0.3, 0.31, 0.3], "c": [0.32, 0.27, 0.3]}) == (
-        "b has the highest mean of best ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a by more than the "
-        "noise between seeds; it cannot be told from c."
+        "b has the highest mean of best ndcg@5 on validation, 0.3033 over 3 seeds, ahead of a by more than "
+        "the noise between seeds; it cannot be told from c."
     )
 
 
 def test_a_tie_of_all() -> None:
     assert said({"a": [0.30, 0.20], "b": [0.20, 0.31]}) == (
-        "A tie: b has the highest mean of best ndcg@5 on validation, 0.2550 over 2 seeds, but every difference "
-        "to it lies within the noise between seeds."
+        "A tie: b has the highest mean of best ndcg@5 on validation, 0.2550 over 2 seeds, but every "
+        "difference to it lies within the noise between seeds."
     )
 
 
