@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import cached_property
 from math import cos, pi
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -47,26 +47,37 @@ class OneCycle(Phase):
         latex=r"A(a,b,q)=b+\tfrac12(a-b)(1+\cos\pi q):\;A(\tfrac mv,m,\tfrac te),"
         r"\;A(m,\tfrac m{vw},\tfrac{t-e}{N-1-e}),\;e=pN-1",
         symbols={
-            "m": "max_lr",
+            "m": "max_lr, by default base_lr, which plays no part beside it",
             "v": "div_factor",
             "w": "final_div_factor",
             "p": "pct_start",
             "N": "steps of the phase",
             "A": "anneal_strategy",
         },
-        example={"name": "one_cycle", "base_lr": 0.01, "max_lr": 0.01, "momentum": {}},
+        example={"name": "one_cycle", "base_lr": 0.01, "momentum": {}},
         boundaries=(("t = 0", "m/v"), ("t = pN − 1", "m"), ("t ≥ N − 1", "m/(vw)")),
         sources=("Smith & Topin, arXiv 1708.07120", "torch.optim.lr_scheduler.OneCycleLR"),
     )
 
     name: Literal["one_cycle"]
-    max_lr: Rate
+    max_lr: Rate | None = None
+    """By default the schedule's `base_lr`, which plays no part beside it."""
     pct_start: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
     div_factor: Divisor = 25.0
     final_div_factor: Divisor = 1e4
     anneal_strategy: Literal["cos", "linear"] = "cos"
     three_phase: bool = False
     momentum: OneCycleMomentum | None = None
+
+    @property
+    def peak(self) -> float:
+        """The highest rate of a resolved phase."""
+        return self.max_lr  # type: ignore[return-value]  # settled() fills it in
+
+    def settled(self, place: Place) -> Self:
+        """Return the resolved phase."""
+        peak = place.base_lr if self.max_lr is None else self.max_lr
+        return super().settled(place).model_copy(update={"max_lr": peak})
 
     @property
     def peak_at(self) -> float:
@@ -101,11 +112,11 @@ class OneCycle(Phase):
     def course(self) -> Course:
         """The ends of the legs of a resolved phase, and the values there."""
         e, last = self.peak_at, self.steps - 1
-        low = self.max_lr / self.div_factor
+        low = self.peak / self.div_factor
         final = low / self.final_div_factor
         if self.three_phase:
-            return Course((e, 2.0 * e, last), (low, self.max_lr, low, final))
-        return Course((e, last), (low, self.max_lr, final))
+            return Course((e, 2.0 * e, last), (low, self.peak, low, final))
+        return Course((e, last), (low, self.peak, final))
 
     def _between(self, values: tuple[float, ...], t: int) -> float:
         """Return the value at t of legs that lead from one of `values` to the next."""

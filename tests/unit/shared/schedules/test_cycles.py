@@ -62,6 +62,13 @@ def test_one_cycle_of_ten_steps():
     assert values(schedule, list(range(10)), steps=10) == pytest.approx(wanted, abs=5e-7)
 
 
+def test_one_cycle_rises_to_the_base_rate_unless_it_names_its_peak():
+    bare = run_of({"name": "one_cycle", "base_lr": 0.5}, steps=100)
+    assert [bare.lr(t) for t in (0, 29, 99)] == pytest.approx([0.02, 0.5, 2e-6])
+    named = run_of({"name": "one_cycle", "base_lr": 0.5, "max_lr": 2.0}, steps=100)
+    assert [named.lr(t) for t in (0, 29, 99)] == pytest.approx([0.08, 2.0, 8e-6])
+
+
 def test_one_cycle_holds_its_last_value():
     for strategy in ("cos", "linear"):
         schedule = {"name": "one_cycle", "max_lr": 1.0, "anneal_strategy": strategy}

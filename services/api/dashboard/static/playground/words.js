@@ -4,7 +4,7 @@ const MEANINGS = {
   duration: 'How long the phase lasts: steps, epochs, a share of the whole run, or what the others leave.',
   lr: 'Rate the phase works from: base_lr by default, previous for the value that the phase before ended at.',
   base_lr: 'The lower rate of a cycle; by default the schedule’s.',
-  max_lr: 'The highest rate.',
+  max_lr: 'The highest rate; of one_cycle by default the base rate.',
   eta_min: 'The rate the phase falls to.',
   start_factor: 'Share of the rate at the first step.',
   end_factor: 'Share of the rate at the end.',
