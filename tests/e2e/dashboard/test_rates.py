@@ -52,6 +52,11 @@ def test_a_person_scales_the_rate_and_the_change_is_marked_with_its_reason(
     expect(changes.locator("ol li")).to_contain_text("a person at step 40: factor 1 → 0.25")
     expect(changes.locator("ol li")).to_contain_text("it <b>swings</b> too much")
     expect(changes.get_by_text("waits for the next step")).to_have_count(0)
+    rates = signed_in.locator("figure.chart", has_text="Learning rate")
+    expect(rates.locator("dt")).to_have_text(["planned, with events", "schedule alone", "actual"])
+    rates.locator(".canvas").press("End")  # past the event: a quarter of the constant 0.1
+    expect(rates.locator("dd").nth(0)).to_have_text("0.025")
+    expect(rates.locator("dd").nth(1)).to_have_text("0.1")
 
 
 def test_a_rate_that_left_its_plan_is_an_alarm(signed_in: Page, served: Served, job: TrainedJob):

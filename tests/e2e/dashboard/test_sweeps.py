@@ -12,6 +12,11 @@ from tests.support.training import ready_dataset, running_job
 
 pytestmark = pytest.mark.browser
 
+CUT = """table => [...table.querySelectorAll('tbody td, tbody th')]
+    .filter(cell => cell.scrollWidth > cell.clientWidth + 1
+        || cell.getBoundingClientRect().right > innerWidth)
+    .map(cell => cell.innerText)"""
+
 
 def test_a_sweep_is_asked_for_from_the_comparison_of_the_playground(signed_in: Page, database: Database):
     ready_dataset(database)
@@ -66,6 +71,15 @@ def test_a_finished_sweep_shows_its_sentence_its_table_and_its_curves(
     expect(leading).to_contain_text("cosine")
     expect(leading).to_contain_text("0.4100 ± 0.0100")
     expect(leading).to_contain_text("won")
+    table = signed_in.locator("table.sweep-table")
+    expect(table.locator("caption")).to_contain_text("each run counts with its best validation")
+    expect(table.locator("thead")).to_contain_text("NDCG@10, mean of best validations")
+    expect(table.locator("thead")).to_contain_text("Best run")
+    validation = signed_in.locator("figure.chart", has_text="Validation NDCG@10")
+    expect(validation.locator("figcaption")).to_contain_text("last, step")
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    assert table.evaluate(CUT) == []
+    signed_in.set_viewport_size({"width": 1280, "height": 900})
     behind = signed_in.locator("table.sweep-table tbody tr").nth(0)
     expect(behind).to_contain_text("−0.1000")
     expect(behind).to_contain_text("60 steps")

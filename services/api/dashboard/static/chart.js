@@ -33,7 +33,8 @@ export const RATES = { name: 'learning rate', log: true, text: (rate) => number(
 
 /**
  * A chart of `series: [{name, tone, dash?, width?, points?, newest?}]`; `newest` marks the one that grows.
- * `x` names the horizontal axis, steps unless told otherwise.
+ * `x` names the horizontal axis, steps unless told otherwise; `rest` stands before the place of the values shown while
+ * no cursor is on the chart.
  */
 export class Chart {
   #plot = null;
@@ -46,10 +47,11 @@ export class Chart {
   #leading = 0;
   #legend = h('dl', { class: 'legend' });
 
-  constructor(title, series, together, { signal, x = STEPS }) {
+  constructor(title, series, together, { signal, x = STEPS, rest = '' }) {
     this.together = together;
     this.title = title;
     this.x = x;
+    this.rest = rest;
     this.canvas = h('div', { class: 'canvas', tabindex: '0', role: 'img', 'aria-label': title });
     this.step = h('span', { class: 'quiet num' });
     this.tools = h('div', { class: 'tools' });
@@ -163,9 +165,10 @@ export class Chart {
   #readout(index) {
     const [xs, ...columns] = this.#columns;
     const at = index ?? lastWith(columns[this.#leading] ?? [], xs.length - 1);
-    setText(this.step, at >= 0 && xs.length ? `${this.x.name} ${this.x.text(xs[at])}` : '');
+    const resting = index === null || index === undefined;
+    setText(this.step, at >= 0 && xs.length ? `${resting ? this.rest : ''}${this.x.name} ${this.x.text(xs[at])}` : '');
     columns.forEach((column, which) => setText(this.#values[which], number(column[lastWith(column, at)], 4)));
-    if (index === null || index === undefined) this.#describe(at, columns);
+    if (resting) this.#describe(at, columns);
   }
 
   #describe(at, columns) {

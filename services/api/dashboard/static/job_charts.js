@@ -10,6 +10,8 @@ import { plainMetrics } from './job_parts.js';
 const SMOOTHING = 200;  // half-lives of the smoothed loss in the drawn part of the run
 const PARENT = { name: 'parent', tone: 'c3', dash: [2, 3], width: 2 };
 const PLANNED = { name: 'planned', tone: 'plan', dash: true };
+const EVENTFUL = { name: 'planned, with events', tone: 'plan', dash: true };
+const SCHEDULE = { name: 'schedule alone', tone: 'c3', dash: [2, 6], width: 1 };
 const ACTUAL = { name: 'actual', tone: 'lr', width: 2, newest: true };
 const EFFECTIVE = { name: 'effective', tone: 'c2', dash: [10, 3, 2, 3] };
 const LOSSES = [{ name: 'each step', tone: 'raw', width: 1, newest: true }, { name: 'smoothed', tone: 'loss', width: 2 }];
@@ -24,7 +26,7 @@ export class JobCharts {
     this.curve = curve;
     this.lr = new Chart('Learning rate', [PLANNED, ACTUAL], this.#together, { signal });
     this.loss = new Chart('Training loss', LOSSES, this.#together, { signal });
-    this.metrics = new Chart('Validation', [METRIC], this.#together, { signal });
+    this.metrics = new Chart('Validation', [METRIC], this.#together, { signal, rest: 'last, ' });
     this.picker = h('select', { 'aria-label': 'Validation metric', onchange: () => { this.#metric = this.picker.value; this.draw(); } });
     this.metrics.tools.append(this.picker);
     this.lr.tools.append(toggle('log', (on) => this.lr.setLog(on)));
@@ -62,7 +64,9 @@ export class JobCharts {
     const told = exact.map((value) => value ?? undefined);
     const before = this.#parent ?? { steps: [], lr: [] };
     const [xs, actual, exactly, other, planned, parent] = aligned([[steps, lr, told, effective], [plan.steps, plan.lr], [before.steps, before.lr]]);
-    const lines = [[PLANNED, exactly.map((value, at) => value ?? planned[at])], [ACTUAL, actual], anyNumber(effective) ? [EFFECTIVE, other] : null, this.#parent ? [PARENT, parent] : null].filter(Boolean);
+    const expected = exactly.map((value, at) => value ?? planned[at]);
+    const moved = this.curve.lr_events.length > 0;
+    const lines = [[moved ? EVENTFUL : PLANNED, expected], moved ? [SCHEDULE, withoutEvents(xs, expected, this.curve.lr_events)] : null, [ACTUAL, actual], anyNumber(effective) ? [EFFECTIVE, other] : null, this.#parent ? [PARENT, parent] : null].filter(Boolean);
     drawLines(this.lr, xs, lines, marks);
   }
 
@@ -101,4 +105,15 @@ function drawLines(chart, xs, lines, marks) {
 function smoothedOf(steps, loss) {
   const span = (steps.at(-1) ?? 0) - (steps[0] ?? 0);
   return smooth(steps, loss, Math.max(1, span / SMOOTHING));
+}
+
+/** Return planned rates without the factor that events gave them, so that a departure from the schedule can be seen. */
+function withoutEvents(steps, rates, events) {
+  return rates.map((rate, at) => (Number.isFinite(rate) ? rate / factorAt(steps[at], events) : rate));
+}
+
+/** Return the factor of the rate at `step`; events stand in the order of their steps, and one holds from its step on. */
+function factorAt(step, events) {
+  const last = events.findLast((event) => event.step <= step);
+  return last ? last.m_after : 1;
 }

@@ -17,7 +17,7 @@ export class SweepCharts {
 
   constructor({ signal }) {
     this.loss = new Chart('Training loss', [], this.#together, { signal });
-    this.metric = new Chart('Validation', [], this.#together, { signal });
+    this.metric = new Chart('Validation', [], this.#together, { signal, rest: 'last, ' });
     this.rate = new Chart('Learning rate', [], this.#together, { signal });
     this.loss.tools.append(toggle('every seed', (on) => { this.#each = on; this.#again(); }), toggle('unsmoothed', (on) => { this.#raw = on; this.#again(); }), toggle('log', (on) => this.loss.setLog(on)));
     this.rate.tools.append(toggle('log', (on) => this.rate.setLog(on)));
