@@ -8,7 +8,17 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from shared.db.engine import Database
 from tests.e2e.dashboard.served import Served
-from tests.e2e.dashboard.world import EPOCH, TOTAL, loss_of, planned, publish_films, start_job, status_of
+from tests.e2e.dashboard.world import (
+    EPOCH,
+    SPEC,
+    TOTAL,
+    loss_of,
+    planned,
+    publish_films,
+    start_job,
+    status_of,
+)
+from tests.support.training import ready_dataset
 
 pytestmark = pytest.mark.browser
 
@@ -38,10 +48,34 @@ def test_the_list_follows_a_job_from_the_queue_to_its_end(signed_in: Page, datab
     expect(row).to_contain_text("50 %")
     expect(row).to_contain_text("1,234")
     expect(row).to_contain_text("linear → cosine")
-    trainer.fail(code="diverged", message="the loss of step 101 is not a finite number")
+    trainer.fail(code="storage_failed", message="the disk is full")
     expect(row).to_contain_text("failed")
     expect(row.get_by_role("button", name="Resume")).to_be_visible()
     expect(row.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_a_job_that_diverged_is_trained_again_with_other_settings_and_not_resumed(
+    signed_in: Page, served: Served, database: Database
+):
+    dataset = ready_dataset(database)
+    spec = {"dataset": dataset, "batch_size": 48, "schedule": {"name": "cosine", "base_lr": 0.01}}
+    trainer = start_job(database, spec=SPEC | spec)
+    trainer.train_to(100)
+    trainer.fail(code="diverged", message="the loss of step 101 is not a finite number")
+    open_job(signed_in, served, trainer.id)
+    again = signed_in.get_by_role("link", name="Train again with other settings")
+    expect(again).to_be_visible()
+    expect(signed_in.get_by_text("the loss of step 101")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Resume")).to_be_hidden()
+    expect(signed_in.locator(".events")).to_contain_text("failed")
+    expect(signed_in.get_by_role("button", name="Fork from a checkpoint")).to_be_hidden()  # there is none
+    again.click()
+    expect(signed_in.get_by_label("Batch size")).to_have_value("48")
+    expect(signed_in.get_by_label("Name of this schedule")).to_have_value("cosine")
+    signed_in.get_by_label("Batch size").fill("32")
+    signed_in.get_by_role("button", name="Start the training").click()
+    expect(signed_in.locator(".head .pill")).to_have_text("queued")
+    expect(signed_in.get_by_text("batch 32")).to_be_visible()
 
 
 def test_curves_draw_themselves_while_a_trainer_writes_points(

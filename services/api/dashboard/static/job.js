@@ -90,11 +90,11 @@ class JobPage {
     await Promise.all([this.events.load(this.signal), this.report.load(job, this.signal), this.#liveParts(job, { now: true }), this.lineage.loadChildren(this.signal)]);
   }
 
-  /** What grows beside the curve while a job runs: changes of the rate, and gradients now and then. */
+  /** What grows beside the curve while a job runs: changes of the rate, and now and then gradients and checkpoints. */
   async #liveParts(job, { now = false } = {}) {
     const due = now || performance.now() - this.#sampled > GRADIENTS_MS;
     if (due) this.#sampled = performance.now();
-    await Promise.all([this.rates.show(this.curve, job, this.signal), due ? this.gradients.load(this.signal) : null]);
+    await Promise.all([this.rates.show(this.curve, job, this.signal), ...(due ? [this.gradients.load(this.signal), this.lineage.loadCheckpoints(this.signal)] : [])]);
   }
 
   async #loadCurve() {

@@ -2,7 +2,8 @@
 
 import { post } from './api.js';
 import { announce, h, setAttr, setText } from './dom.js';
-import { duration, fixed, integer, lowerIsBetter, metricName, metricOrder, percent } from './format.js';
+import { duration, fixed, integer, lowerIsBetter, metricName, metricOrder, percent, scheduleName } from './format.js';
+import { packed } from './route.js';
 
 export const LIVE = new Set(['queued', 'running', 'pausing', 'cancelling']);
 const TONES = { queued: 'idle', running: 'live', pausing: 'warn', paused: 'warn', cancelling: 'warn', succeeded: 'good', failed: 'bad', cancelled: 'idle', reading: 'live', ready: 'good', refused: 'bad' };
@@ -74,18 +75,36 @@ export function better(name, a, b) {
   return lowerIsBetter(name) ? a < b : a > b;
 }
 
+/** Return whether a job ended in numbers that are none: resumed, it would compute the same ones again. */
+export function hasDiverged(job) {
+  return job.status === 'failed' && job.error?.code === 'diverged';
+}
+
+/** Return the address of the playground with a job's schedule; with `train`, the form that starts a training from its spec stands open. */
+export function playgroundAddress(job, { train = false } = {}) {
+  const { schedule } = job.spec;
+  const state = packed({ run: { total_steps: job.total_steps, steps_per_epoch: job.steps_per_epoch }, draft: { label: scheduleName(schedule), schedule }, others: [] });
+  return `#/schedules?state=${state}${train ? `&job=${encodeURIComponent(job.id)}` : ''}`;
+}
+
 const ACTIONS = {
   pause: { label: 'Pause', when: new Set(['queued', 'running']), done: 'Pause asked for' },
-  resume: { label: 'Resume', when: new Set(['paused', 'failed']), done: 'Resume asked for' },
+  resume: { label: 'Resume', when: new Set(['paused', 'failed']), unless: hasDiverged, done: 'Resume asked for' },
   cancel: { label: 'Cancel', when: new Set(['queued', 'running', 'pausing', 'paused']), done: 'Cancel asked for', confirm: 'Really cancel?' },
 };
 
-/** Return the pause, resume and cancel buttons of a job; `after()` follows each, `onError(error)` a refusal. */
+/**
+ * Return the pause, resume and cancel buttons of a job; `after()` follows each, `onError(error)` a refusal. One that
+ * diverged has a way to another training instead of its Resume.
+ */
 export function jobButtons(id, { after, onError }) {
   const buttons = Object.entries(ACTIONS).map(([verb, action]) => ({ action, element: actionButton(id, verb, { after, onError }) }));
-  const element = h('div', { class: 'actions' }, buttons.map((entry) => entry.element));
+  const again = h('a', { class: 'button small', hidden: true }, 'Train again with other settings');
+  const element = h('div', { class: 'actions' }, buttons.map((entry) => entry.element), again);
   const update = (job) => {
-    for (const entry of buttons) entry.element.hidden = !entry.action.when.has(job.status);
+    for (const { action, element: button } of buttons) button.hidden = !action.when.has(job.status) || Boolean(action.unless?.(job));
+    again.hidden = !hasDiverged(job) || !job.spec?.schedule;
+    if (!again.hidden) setAttr(again, 'href', playgroundAddress(job, { train: true }));
   };
   return { element, update };
 }

@@ -3,7 +3,7 @@
 import { get } from '../api.js';
 import { h, put } from '../dom.js';
 import { integer, scheduleName, shortId } from '../format.js';
-import { packed } from '../route.js';
+import { playgroundAddress } from '../job_parts.js';
 
 const MOST = 100;
 
@@ -15,7 +15,7 @@ export class Lineage {
 
   constructor(id, { onFork }) {
     this.id = id;
-    this.fork = h('button', { type: 'button', class: 'small', onclick: onFork }, 'Fork from a checkpoint');
+    this.fork = h('button', { type: 'button', class: 'small', hidden: true, onclick: onFork }, 'Fork from a checkpoint');
   }
 
   /** Show the parent, the sweep and the ways on of `job`. */
@@ -25,10 +25,16 @@ export class Lineage {
     this.#origin.hidden = parts.length === 0;
     put(this.#origin, parts.map((part, at) => [at ? ' · ' : '', part]));
     if (this.#next.firstChild || !job.spec?.schedule) return;
-    const run = { total_steps: job.total_steps, steps_per_epoch: job.steps_per_epoch };
-    put(this.#next, this.fork, h('a', { class: 'button small', href: `#/schedules?state=${packed({ run, draft: { label: scheduleName(job.spec.schedule), schedule: job.spec.schedule }, others: [] })}` }, 'Schedule in the playground'),
+    put(this.#next, this.fork, h('a', { class: 'button small', href: playgroundAddress(job) }, 'Schedule in the playground'),
       h('a', { class: 'button small', href: `#/sweeps/new?job=${encodeURIComponent(this.id)}` }, 'Compare schedules'),
       h('a', { class: 'button small', href: `#/ranges/new?job=${encodeURIComponent(this.id)}` }, 'Find its learning rate'));
+  }
+
+  /** Look for something to fork from: without a checkpoint the button would lead nowhere. */
+  async loadCheckpoints(signal) {
+    if (!this.fork.hidden) return;
+    const { data } = await get(`/v1/training_jobs/${encodeURIComponent(this.id)}/checkpoints`, { signal });
+    this.fork.hidden = data.length === 0;
   }
 
   /** Look for forks. */

@@ -35,7 +35,7 @@ class Playground {
     this.editor = new Editor(this.catalogue, (schedule) => this.#edited(schedule));
     this.comparison = new Comparison({ onChange: () => this.#compared(), onEdit: (entry) => this.#take(entry) });
     this.picture = new Picture({ signal });
-    this.launch = new Launch({ signal, trouble, schedule: () => this.#draft, others: () => this.comparison.entries });
+    this.launch = new Launch({ signal, trouble, schedule: () => this.#draft, others: () => this.comparison.entries, chosen: query.job ?? '' });
     this.panel = new CataloguePanel(entries, { signal, onUse: (entry) => this.#take({ label: entry.name, schedule: listed(entry.example) }), onAdd: (entry) => this.#addPhase(entry) });
     this.previewer = new Previewer({ signal, onCurve: (curve) => this.#previewed(curve), onRefused: (error) => this.#refused(error) });
     this.#restore(query.state);
