@@ -36,12 +36,18 @@ class Measured:
 
 
 _LINES: dict[By, str] = {
-    "job": "SELECT j.id AS key, p.step, p.loss, p.lr FROM job j JOIN curve_point p ON p.job_id = j.id"
-    " WHERE j.sweep_id = :sweep_id AND p.step % :every = 0",
+    "job": "SELECT j.id AS key, p.step, p.loss, p.lr FROM job j {points} WHERE j.sweep_id = :sweep_id",
     "arm": "SELECT j.sweep_arm AS key, p.step, avg(p.loss) AS loss, avg(p.lr) AS lr"
-    " FROM job j JOIN curve_point p ON p.job_id = j.id"
-    " WHERE j.sweep_id = :sweep_id AND p.step % :every = 0 GROUP BY 1, 2",
+    " FROM job j {points} WHERE j.sweep_id = :sweep_id GROUP BY 1, 2",
 }
+_EVERY_POINT = "JOIN curve_point p ON p.job_id = j.id"
+# One look-up by the primary key for each step that is wanted; those between are never read. LIMIT holds the
+# planner to that: it expects a thousand steps of a series whatever its length.
+_EVERY_NTH = """
+  CROSS JOIN generate_series(0, j.total_steps - 1, CAST(:every AS bigint)) AS wanted(step)
+  CROSS JOIN LATERAL (SELECT c.step, c.loss, c.lr FROM curve_point c
+                       WHERE c.job_id = j.id AND c.step = wanted.step LIMIT 1) p
+"""
 _WHOLE = "SELECT CAST(key AS text), step, loss, lr FROM ({line}) line ORDER BY key, step"
 # Of every bucket of steps the points with the lowest and highest loss and rate, its first and its last.
 # Arrays compare by their first element, so one pass finds each extreme together with its step.
@@ -72,10 +78,9 @@ SELECT DISTINCT ON (e.job_id) e.job_id, e.step, e.epoch, 0.0::float8 AS value, e
  WHERE j.sweep_id = :sweep_id ORDER BY e.job_id, e.step DESC
 """)
 _RATES = text("""
-SELECT p.job_id, p.mean, l.lr
-  FROM (SELECT job_id, avg(lr) AS mean, max(step) AS last FROM curve_point
-         WHERE job_id = ANY(:job_ids) GROUP BY job_id) p
-  JOIN curve_point l ON l.job_id = p.job_id AND l.step = p.last
+SELECT p.mean, l.lr
+  FROM (SELECT avg(lr) AS mean, max(step) AS last FROM curve_point WHERE job_id = :job_id) p
+  JOIN curve_point l ON l.job_id = :job_id AND l.step = p.last
 """)
 KEPT_PER_BUCKET = 4
 POINTS_LOOKED_AT = 2_000_000
@@ -102,8 +107,10 @@ def thinned_points(
 
     A line is known by its job's id, or by its arm's number.
     """
-    line, total_steps = _LINES[by], reach.total_steps
-    values: dict[str, object] = {"sweep_id": sweep_id, "every": reach.every}
+    line, total_steps = _line(by, every=reach.every), reach.total_steps
+    values: dict[str, object] = {"sweep_id": sweep_id}
+    if reach.every > 1:
+        values["every"] = reach.every
     if total_steps <= points:
         rows = _by_line(cx.execute(text(_WHOLE.format(line=line)), values))
         return {key: [CurvePoint(*point) for point in found] for key, found in rows.items()}
@@ -111,6 +118,10 @@ def thinned_points(
     values |= {"bucket": -(-total_steps // buckets)}
     rows = _by_line(cx.execute(text(_THINNED.format(line=line)), values))
     return {key: list(_points_of(found)) for key, found in rows.items()}
+
+
+def _line(by: By, *, every: int) -> str:
+    return _LINES[by].format(points=_EVERY_POINT if every == 1 else _EVERY_NTH)
 
 
 def _by_line(rows: Iterable[Sequence[Any]]) -> dict[str, list[list[Any]]]:
@@ -150,7 +161,10 @@ def newest_evaluations(cx: Connection, *, sweep_id: UUID) -> dict[UUID, Measured
     return {row.job_id: Measured(*row) for row in cx.execute(_NEWEST, {"sweep_id": sweep_id})}
 
 
-def logged_rates(cx: Connection, *, job_ids: Sequence[UUID]) -> dict[UUID, tuple[float, float]]:
-    """Return the mean and the last rate of the updates that jobs made; a job without a point has none."""
-    rows = cx.execute(_RATES, {"job_ids": list(job_ids)})
-    return {job_id: (mean, last) for job_id, mean, last in rows}
+def logged_rates(cx: Connection, *, job_id: UUID) -> tuple[float, float] | None:
+    """Return the mean and the last rate of the updates that a job made, none where it has no point.
+
+    This reads every point of the job: ask once for a job that has ended, and keep the answer.
+    """
+    row = cx.execute(_RATES, {"job_id": job_id}).one_or_none()
+    return None if row is None else (row.mean, row.lr)

@@ -15,9 +15,13 @@ from shared.db.jobs import JobRow
 from shared.db.sweep_curves import Measured
 from shared.db.sweeps import Move, SweepRow
 from shared.lifecycle import JobStatus
+from shared.recent import Recent
 from shared.schedules import ResolvedSchedule, Stats, stats
 from shared.scores import higher_is_better
 from shared.specs.sweep import SweepSpec
+
+TRAININGS_REMEMBERED = 4096
+_rates_of: Recent[UUID, tuple[float, float]] = Recent(TRAININGS_REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,16 @@ def read_comparison(cx: Connection, *, sweep_id: UUID, metric: str | None) -> Re
         moves,
         _reached(cx, found),
         sweep_curves.newest_evaluations(cx, sweep_id=sweep_id),
-        sweep_curves.logged_rates(cx, job_ids=done),
+        {job_id: rates for job_id in done if (rates := _rates(cx, job_id))},
     )
+
+
+def _rates(cx: Connection, job_id: UUID) -> tuple[float, float] | None:
+    """Return the mean and the last rate of a training that has succeeded, which no one changes any more."""
+    found = _rates_of.get(job_id) or sweep_curves.logged_rates(cx, job_id=job_id)
+    if found is not None:
+        _rates_of.keep(job_id, found)
+    return found
 
 
 def _reached(cx: Connection, found: Record) -> dict[UUID, Measured]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from shared.db import sweep_curves
 from shared.db.engine import Database
@@ -237,6 +238,17 @@ class TestComparing:
         assert (after["lr_from"], after["final_lr"]) == ("curve", 0.05)
         assert after["mean_lr"] == pytest.approx((99 * 0.1 + 0.05) / 100)
 
+    def test_rates_of_a_training_that_has_succeeded_are_reckoned_once(
+        self, client: httpx.Client, database: Database
+    ) -> None:
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
+        sweep.play({"constant": [0.2, 0.1], "cosine": [0.4, 0.4]}, seeds=[1, 2])
+        first = sweep.rows()["cosine"]
+        with database.begin() as cx:
+            cx.execute(text("UPDATE curve_point SET lr = 7"))
+        again = sweep.rows()["cosine"]
+        assert (again["mean_lr"], again["final_lr"]) == (first["mean_lr"], 0.05)
+
     def test_another_metric_can_be_asked_for(self, client: httpx.Client, database: Database) -> None:
         sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
         sweep.play({"constant": [0.2, 0.1], "cosine": [0.4, 0.4]}, seeds=[1, 2])
@@ -297,6 +309,27 @@ class TestForms:
         monkeypatch.setattr(sweep_curves, "POINTS_LOOKED_AT", 40)  # of 4 × 100
         curves = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
         assert (curves["every"], curves["runs"][0]["steps"]) == (10, list(range(0, 100, 10)))
+
+    def test_every_nth_step_is_that_of_the_whole_curve_also_where_runs_are_of_other_lengths(
+        self, client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
+        sweep.play({"constant": [0.2, 0.4], "cosine": [0.4, 0.4]}, seeds=[1, 2])
+        with database.begin() as cx:
+            of_arm_and_seed = "SELECT id FROM job WHERE sweep_arm = 0 AND spec ->> 'seed' = '2'"
+            (job_id,) = cx.execute(text(of_arm_and_seed)).scalars()
+            shorten = text("DELETE FROM curve_point WHERE job_id = :job_id AND step >= 50")
+            cx.execute(shorten, {"job_id": job_id})
+        whole = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
+        monkeypatch.setattr(sweep_curves, "POINTS_LOOKED_AT", 60)  # of 4 × 100
+        sampled = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
+        assert sampled["every"] == 7
+        assert [len(run["steps"]) for run in sampled["runs"]] == [15, 15, 8, 15]
+        for line, found in zip(
+            (*whole["runs"], *whole["means"]), (*sampled["runs"], *sampled["means"]), strict=True
+        ):
+            for column in ("steps", "loss", "lr"):
+                assert found[column] == line[column][::7]
 
     @pytest.mark.parametrize("form", ["image/svg+xml", "image/png"])
     def test_a_sweep_is_drawn(self, client: httpx.Client, database: Database, form: str) -> None:
