@@ -80,8 +80,11 @@ class Steering:
         self._unwritten.append(event)
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the events that counted, as a model card tells them."""
-        fields = ("step", "cause", "m_before", "m_after", "actor", "reason")
+        """Return the events that counted, as a model card tells them.
+
+        Who asked and why stay with the job: a package goes to people who may not read that.
+        """
+        fields = ("step", "cause", "m_before", "m_after")
         return [{name: getattr(event, name) for name in fields} for event in self._events]
 
     def take(self) -> tuple[NewLrEvent, ...]:
