@@ -35,8 +35,9 @@ def _yaml(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Return a text for an accessibility line, which ends with the line and knows no entities."""
-    kept = "".join(" " if c in '<>&#{};%"`' else c for c in printable(text))
-    return " ".join(kept.split()) or "graph"
+    kept = "".join(" " if c in '<>&#{}%"`' else c for c in printable(text))
+    words = " ".join(kept.replace(";", ", ").split()).replace(" ,", ",")
+    return words.strip(" ,") or "graph"
 
 
 def _quoted(*lines: str) -> str:

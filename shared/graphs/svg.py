@@ -16,6 +16,8 @@ PALE, DEEP = (255, 248, 225), (240, 138, 60)
 """Ends of the heat scale; black text keeps a contrast above 7 on all of it (WCAG 2, level AAA)."""
 ARROW = 7.0
 LEGEND_WIDTH = 120.0
+NOTE_WIDTH = 320.0
+"""Notes are wrapped to the picture, or to this width where it is narrower: they never widen it much."""
 
 
 def svg(drawing: Drawing) -> str:
@@ -29,9 +31,10 @@ def svg(drawing: Drawing) -> str:
         *(_box(box, rect, drawing.heat) for box, rect in zip(drawing.boxes, placed.boxes, strict=True)),
     ]
     width = _whole_width(drawing, placed)
-    foot = list(_foot(drawing, HEADER + placed.height + EDGE))
+    foot = list(_foot(drawing, top=HEADER + placed.height + EDGE, width=width - 2 * EDGE))
     height = HEADER + placed.height + EDGE + sum(taken for _, taken in foot)
-    moved = f'<g transform="translate({EDGE:.1f} {HEADER:.1f})">'
+    middle = (width - placed.width) / 2
+    moved = f'<g transform="translate({middle:.1f} {HEADER:.1f})">'
     parts = [_head(drawing, width, height), moved, *body, "</g>", *(part for part, _ in foot)]
     return "\n".join([*parts, "</svg>\n"])
 
@@ -46,7 +49,8 @@ def heat_colour(box: Box, heat: Heat | None) -> str:
 
 def _whole_width(drawing: Drawing, placed: Placed) -> float:
     title = text_width(shortened(drawing.title, characters=120), size=TITLE_SIZE)
-    notes = [text_width(shortened(note, characters=160), size=SIZE) for note in drawing.notes]
+    room = max(placed.width, title, NOTE_WIDTH)
+    notes = [text_width(line, size=SIZE) for note in drawing.notes for line in _wrapped(note, room)]
     return max(placed.width, title, LEGEND_WIDTH * 3 if drawing.heat else 0.0, *notes, 0.0) + 2 * EDGE
 
 
@@ -175,14 +179,26 @@ def _look(*, first: bool) -> str:
     return ' text-anchor="middle"' + (' font-weight="bold"' if first else "")
 
 
-def _foot(drawing: Drawing, top: float) -> Iterator[tuple[str, float]]:
+def _wrapped(note: str, width: float) -> list[str]:
+    """Return a note in lines of at most `width`; a word that is longer has a line of its own."""
+    lines: list[str] = []
+    for word in shortened(note, characters=160).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size=SIZE) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _foot(drawing: Drawing, *, top: float, width: float) -> Iterator[tuple[str, float]]:
     """Yield the notes and the legend under the picture, each with the height it takes."""
     y = top
     if drawing.heat is not None:
         yield _legend(drawing.heat, y), 2 * LINE + 14
         y += 2 * LINE + 14
-    for note in drawing.notes:
-        yield _text(EDGE, y + 10, shortened(note, characters=160), look=' fill="#52606d"'), LINE + 2
+    for line in (line for note in drawing.notes for line in _wrapped(note, width)):
+        yield _text(EDGE, y + 10, line, look=' fill="#52606d"'), LINE + 2
         y += LINE + 2
 
 

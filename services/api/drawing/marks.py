@@ -16,6 +16,7 @@ from services.api.drawing.strokes import (
     WIDTH,
     clean,
     colour_of,
+    haloed,
     text,
 )
 
@@ -25,8 +26,9 @@ LABEL_ROWS = 5
 
 
 def marked(marks: Sequence[Mark], across: Axis, top: float) -> Iterator[str]:
-    """Draw every mark through the panel that begins at `top`, from left to right."""
+    """Draw every mark through the panel that begins at `top`, from left to right; labels lie over lines."""
     taken = [0.0] * LABEL_ROWS
+    labels: list[str] = []
     for mark in sorted(marks, key=lambda m: (m.x, m.label)):
         x, width = across.place(mark.x), CHARACTER * len(mark.label)
         if mark.colour is not None:
@@ -39,7 +41,8 @@ def marked(marks: Sequence[Mark], across: Axis, top: float) -> Iterator[str]:
             f'<line x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{top + PLOT_HEIGHT:.1f}" '
             f'stroke="{COLOUR}" stroke-dasharray="4 3"/>'
         )
-        yield text(start, top + 12 + 14 * row, mark.label, size=11, fill=COLOUR)
+        labels.append(haloed(text(start, top + 12 + 14 * row, mark.label, size=11, fill=COLOUR)))
+    yield from labels
 
 
 def _quiet(mark: Mark, x: float, top: float, colour: str) -> str:

@@ -15,6 +15,9 @@ CHARACTER = 7.2
 """Pixels of an average character at size 12, on the generous side."""
 
 
+HALO = 'stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke"'
+
+
 def text(
     x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, fill: str = "#222222"
 ) -> str:
@@ -23,6 +26,11 @@ def text(
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}">'
         f"{clean(words)}</text>"
     )
+
+
+def haloed(words: str) -> str:
+    """Return what `text` made with a white rim, which keeps lines behind it from striking it through."""
+    return words.replace("<text ", f"<text {HALO} ", 1)
 
 
 def clean(words: str) -> str:

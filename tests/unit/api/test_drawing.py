@@ -162,6 +162,11 @@ class TestMarks:
         heights = re.findall(r'y="([\d.]+)"[^>]*>(?:first|second)<', svg(self.CHART))
         assert len(set(heights)) == len(heights) == 4
 
+    def test_whose_words_stand_over_every_line_with_a_rim_of_the_paper(self) -> None:
+        panel = svg(self.CHART).split(">a</text>")[1].split(">b</text>")[0]
+        assert panel.count('paint-order="stroke"') == 3
+        assert panel.rindex("stroke-dasharray") < panel.index('paint-order="stroke"')
+
     def test_sentences_below_are_wrapped_and_counted_into_the_height(self) -> None:
         drawn = svg(self.CHART)
         height = int(re.findall(r'height="(\d+)"', drawn)[0])

@@ -19,7 +19,7 @@ from shared.graphs.drawing import Box, Drawing, Group, Heat, Text, Wire, number,
 from shared.graphs.layout import Placed, layered
 from shared.graphs.measuring import text_width
 from shared.graphs.mermaid import mermaid
-from shared.graphs.svg import heat_colour, svg
+from shared.graphs.svg import EDGE, NOTE_WIDTH, heat_colour, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 LABELS = (
@@ -311,3 +311,22 @@ def test_a_mermaid_label_holds_no_character_that_mermaid_or_html_reads() -> None
     for quoted in re.findall(r'"([^"\n]*)"', mermaid(awkward()).split("flowchart", 1)[1]):
         bare = re.sub(r"#\d+;|<br/>", "", quoted)
         assert not set(bare) & set('#"<>&`|[]{}()*_~@:;%\\'), quoted
+
+
+def test_a_mermaid_title_keeps_apart_what_a_semicolon_did() -> None:
+    written = mermaid(Drawing("z = W @ x + b; p = softmax(z);", "two lines;", (Box("b", ("x",)),), ()))
+    assert "  accTitle: z = W @ x + b, p = softmax(z)\n" in written
+    assert "  accDescr: two lines\n" in written
+
+
+def test_a_long_note_is_wrapped_and_leaves_the_graph_in_the_middle() -> None:
+    note = " ".join(["seventeen records"] * 8)
+    noted = Drawing("t", "d", (Box("b", ("x",)),), (), notes=(note,))
+    picture = parsed(svg(noted))
+    lines = [e.text or "" for e in picture.iter(f"{SVG}text")][2:]  # after the title and the box
+    assert len(lines) > 1
+    assert " ".join(lines) == note
+    width = float(picture.attrib["width"])
+    assert width <= NOTE_WIDTH + 2 * EDGE
+    left = float(re.findall(r"translate\(([\d.]+)", svg(noted))[0])
+    assert left + layered(noted).width / 2 == pytest.approx(width / 2, abs=1)
