@@ -5,8 +5,10 @@ A message says what was wanted and what came. It never repeats a value from a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,15 @@ class Finding:
 
     loc: tuple[str | int, ...]
     message: str
+
+
+def did_you_mean(written: str, known: Collection[str]) -> str:
+    """Return "; did you mean …?" with the known names that a written one is near to, else nothing.
+
+    It takes its time, so only the first thousand are looked at, and names that may be one slipped on.
+    """
+    near = get_close_matches(written, islice(known, 1000)) if len(written) <= 200 else []
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 class GradusError(Exception):

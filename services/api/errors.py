@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from services.api.wording import message_of, place_of
 from shared import errors as kinds
 from shared.errors import Finding, GradusError
 
@@ -53,12 +54,6 @@ OF_HTTP_STATUS: dict[int, tuple[str, str]] = {
 
 _SOURCES = ("body", "query", "path", "header")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
-_MESSAGES = {
-    "json_invalid": "wanted well-formed JSON",
-    "union_tag_invalid": "wanted one of {expected_tags} in {discriminator}",
-    "extra_forbidden": "no such field",
-    "missing": "this field is required",
-}
 
 
 class ProblemItem(BaseModel):
@@ -103,7 +98,8 @@ def problem_response(
     if request_id is not None:
         document["request_id"] = request_id
     retry = {"Retry-After": RETRY_SECONDS[status]} if status in RETRY_SECONDS else {}
-    return Response(json.dumps(document), status, {**retry, **(headers or {})}, PROBLEM_JSON)
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(body, status, {**retry, **(headers or {})}, PROBLEM_JSON)
 
 
 def _headers_of(error: GradusError) -> dict[str, str]:
@@ -158,22 +154,9 @@ def _shown_loc(loc: Sequence[str | int], body: object) -> tuple[str | int, ...]:
     return tuple(p if isinstance(p, int) or _FIELD_NAME.fullmatch(p) else "*" for p in places)
 
 
-def _shown_message(error: Mapping[str, Any]) -> str:
-    kind, context = str(error["type"]), error.get("ctx", {})
-    if kind in _MESSAGES:
-        wanted = {
-            "expected_tags": context.get("expected_tags"),
-            "discriminator": context.get("discriminator"),
-        }
-        return _MESSAGES[kind].format(**wanted)
-    if kind.endswith(("_parsing", "_violation")):
-        return f"not a valid {kind.rsplit('_', 1)[0].replace('_', ' ')}"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
 def findings_of(errors: Sequence[Mapping[str, Any]], body: object = None) -> list[Finding]:
     """Return what pydantic found in a body, at most 50 places, without any value of the input."""
-    return [Finding(_shown_loc(e["loc"], body), _shown_message(e)) for e in errors[:50]]
+    return [Finding(_shown_loc(place_of(e), body), message_of(e)) for e in errors[:50]]
 
 
 def answer_error(error: Exception) -> Response:

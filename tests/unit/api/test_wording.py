@@ -1,0 +1,107 @@
+"""What a client reads of what pydantic found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from services.api.errors import findings_of
+from services.api.wording import OF_PATTERN
+from shared.specs.fork import ForkSpec
+from shared.specs.ids import new_uuid
+from shared.specs.job import JobSpec
+from shared.specs.range_test import RangeTestSpec
+from shared.specs.sweep import SweepSpec
+
+ROOT = Path(__file__).resolve().parents[3]
+COSINE = {"name": "cosine", "base_lr": 0.1}
+TRAINING: dict[str, Any] = {
+    "model": "films",
+    "dataset": f"ds_{new_uuid()}",
+    "task": {"name": "recommend"},
+    "net": {"name": "mf"},
+}
+
+
+def found(spec: type[BaseModel], body: dict[str, Any]) -> list[tuple[list[str | int], str]]:
+    """Return the places and messages of what is wrong with a body."""
+    with pytest.raises(ValidationError) as caught:
+        spec.model_validate(body)
+    return [(list(one.loc), one.message) for one in findings_of(caught.value.errors(), body)]
+
+
+def in_job(**changes: object) -> tuple[list[str | int], str]:
+    """Return the one thing that is wrong with a training so changed."""
+    (one,) = found(JobSpec, {**TRAINING, "schedule": COSINE, **changes})
+    return one
+
+
+def test_an_unknown_schedule_is_answered_at_its_name_with_those_near_it() -> None:
+    place, message = in_job(schedule={"name": "cosin", "base_lr": 0.1})
+    assert place == ["schedule", "name"]
+    assert message.startswith("wanted one of constant, step, ")
+    assert message.endswith("; did you mean cosine or flat_cosine?")
+    phases = [{"name": "linear", "duration": "1ep"}, {"name": "qqqqq", "duration": "rest"}]
+    place, message = in_job(schedule={"base_lr": 0.1, "phases": phases})
+    assert place == ["schedule", "phases", 1, "name"]
+    assert "did you mean" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("plateau", "plateau goes under feedback"),
+        ("greedy", "greedy goes under feedback"),
+        ("manual", "manual is asked of a job that runs: POST /v1/training_jobs/{id}/lr_events"),
+    ],
+)
+def test_what_is_no_phase_is_sent_where_it_belongs(name: str, message: str) -> None:
+    assert in_job(schedule={"name": name, "base_lr": 0.1}) == (["schedule", "name"], message)
+
+
+def test_a_phase_is_no_feedback() -> None:
+    place, message = in_job(schedule={**COSINE, "feedback": {"name": "cosine"}})
+    assert (place, message) == (["schedule", "feedback", "name"], "cosine goes under phases")
+    assert in_job(net={"name": "neuMF"})[1] == "wanted one of mf, neumf, mlp; did you mean neumf?"
+
+
+def test_a_phase_without_a_name_is_asked_for_it() -> None:
+    wanted = (["schedule", "phases", 0, "name"], "this field is required")
+    assert in_job(schedule={"base_lr": 0.1, "phases": [{"duration": "rest"}]}) == wanted
+
+
+def test_a_schedule_that_is_no_object_is_answered_with_one() -> None:
+    wanted = 'wanted an object such as {"name": "cosine", "base_lr": 0.01}'
+    assert in_job(schedule="cosine") == (["schedule"], wanted)
+    phases = {"base_lr": 0.1, "phases": ["cosine"]}
+    wanted = 'wanted an object such as {"name": "cosine", "duration": "rest"}'
+    assert in_job(schedule=phases) == (["schedule", "phases", 0], wanted)
+    assert in_job(task="recommend") == (["task"], "wanted an object")
+
+
+def test_ids_and_names_are_asked_for_in_words() -> None:
+    assert in_job(dataset="films") == (["dataset"], "wanted the id of a data set, ds_ and a UUID")
+    assert in_job(model="Films")[1].startswith("wanted at most 64 of a-z, 0-9")
+    wanted = "wanted last, best or the id of a checkpoint, ckpt_ and a UUID"
+    assert found(ForkSpec, {"checkpoint": "newest"}) == [(["checkpoint"], wanted)]
+
+
+def test_every_pattern_has_its_words() -> None:
+    files = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "services" / "api").rglob("*.py")]
+    used = {p for f in files for p in re.findall(r'pattern=r"([^"]+)"', f.read_text(encoding="utf-8"))}
+    assert len(used) >= 10
+    assert used == set(OF_PATTERN)
+
+
+def test_what_stands_beside_a_job_is_not_looked_for_in_it() -> None:
+    body = {"job": {**TRAINING, "seed": 3, "schedule": COSINE}}
+    told = {tuple(place): message for place, message in found(SweepSpec, {**body, "schedules": []})}
+    assert "seeds stands beside job" in told["job", "seed"]
+    assert "schedules beside job" in told["job", "schedule"]
+    ((place, message),) = found(RangeTestSpec, body)
+    assert place == ["job", "schedule"]
+    assert "a range test makes its own" in message
