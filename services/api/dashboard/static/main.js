@@ -30,6 +30,14 @@ const SECTIONS = {
   datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
 };
 
+const MISSING = { title: 'No such page', list: showMissing };
+
+/** Say that nothing stands at the address, and what there is. */
+function showMissing(root) {
+  const links = Object.entries(SECTIONS).map(([name, { title }]) => h('li', {}, h('a', { href: `#/${name}` }, title)));
+  put(root, h('div', { class: 'empty' }, h('h1', {}, 'No such page'), h('p', {}, 'Nothing stands at ', h('code', {}, location.hash.slice(0, 80)), '. There are:'), h('ul', { class: 'plain-list' }, links)));
+}
+
 let leaving = new AbortController();
 
 function show(moved) {
@@ -37,12 +45,13 @@ function show(moved) {
   leaving = new AbortController();
   const { section, name, rest, query } = parseRoute(location.hash);
   markSection(section);
-  document.title = `${name || SECTIONS[section].title} · Gradus`;
+  const view = SECTIONS[section] ?? MISSING;
+  document.title = `${name || view.title} · Gradus`;
   const root = document.getElementById('main');
-  const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section });
+  const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section ?? 'missing' });
   put(root, page);
   if (!key()) put(page, wasRefused() ? refusedBox() : null, keyBox());
-  else (name ? SECTIONS[section].one : SECTIONS[section].list)(page, { name, rest, query, signal: leaving.signal });
+  else (name ? view.one : view.list)(page, { name, rest, query, signal: leaving.signal });
   // Only a move inside the page takes the focus along; a first load leaves it where the reader has it.
   if (moved) root.focus({ preventScroll: true });
 }
@@ -56,6 +65,11 @@ function markSection(section) {
 
 takeKeyFromAddress();
 startHeader();
+// The address names views, so that the link to the content must not go through it.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  document.getElementById('main').focus();
+});
 onKeyChange(() => show(false));
 addEventListener('hashchange', () => {
   takeKeyFromAddress();

@@ -2,15 +2,19 @@
 
 export const NAMES = new Set(['jobs', 'schedules', 'sweeps', 'ranges', 'models', 'graphs', 'datasets']);
 
+/** Names that readers try for a section, the API's own among them. */
+const ALIASES = { training_jobs: 'jobs', job: 'jobs', lr_range_tests: 'ranges', 'range-tests': 'ranges', range_tests: 'ranges', range: 'ranges', sweep: 'sweeps', lr_schedules: 'schedules', schedule: 'schedules', playground: 'schedules', model: 'models', graph: 'graphs', dataset: 'datasets', 'data-sets': 'datasets' };
+
 /**
  * Return the section, the name, what follows it and the parameters in an address such as `#/models/films/3` or
- * `#/schedules?state=…`.
+ * `#/schedules?state=…`; jobs for an address that names nothing, no section for one that names what is not there.
  */
 export function parseRoute(hash) {
-  const [, section = 'jobs', path = '', query = ''] = /^#\/([a-z]+)((?:\/[^/?&]+)*)\/?(?:[?&](.*))?$/.exec(hash) ?? [];
+  const [, asked = '', path = '', query = ''] = /^#\/([^/?&]+)((?:\/[^/?&]+)*)\/?(?:[?&](.*))?$/.exec(hash) ?? [];
+  const section = Object.hasOwn(ALIASES, asked) ? ALIASES[asked] : asked || (/^#?\/?$/.test(hash) ? 'jobs' : '');
   const [name = '', ...rest] = path.split('/').filter(Boolean).map(readable);
   const known = NAMES.has(section);
-  return known ? { section, name, rest, query: Object.fromEntries(new URLSearchParams(query)) } : { section: 'jobs', name: '', rest: [], query: {} };
+  return known ? { section, name, rest, query: Object.fromEntries(new URLSearchParams(query)) } : { section: null, name: '', rest: [], query: {} };
 }
 
 function readable(part) {
