@@ -141,6 +141,19 @@ def test_gradient_flow_is_drawn_layer_by_layer_with_what_was_found(
     expect(flow.locator("figure.chart", has_text="silent units")).to_contain_text("body.01")
 
 
+def test_embedding_tables_are_drawn_when_asked_for(signed_in: Page, served: Served, job: TrainedJob):
+    layers = (Layer("tables.0", "embeddings", "table", 0), Layer("head", "head", "matrix", 1))
+    job.progress(40, 60, flow=FlowRows(layers, [sample(step, dead=0.4) for step in range(0, 60, 2)]))
+    open_job(signed_in, served, job.id)
+    flow = signed_in.get_by_role("region", name="Gradient flow")
+    norms = flow.locator("figure.chart", has_text="Gradient norm per layer").locator("dt")
+    expect(norms).to_have_text(["head"])
+    expect(flow).to_contain_text("1 embedding table is not drawn (tables.0)")
+    flow.get_by_label("tables").check()
+    expect(norms).to_have_text(["tables.0", "head"])
+    expect(flow).not_to_contain_text("not drawn")
+
+
 def test_gradients_without_a_fault_are_said_to_be_fine(signed_in: Page, served: Served, job: TrainedJob):
     job.progress(40, 60, flow=FlowRows(LAYERS, [sample(step, dead=0.4) for step in range(0, 60, 2)]))
     open_job(signed_in, served, job.id)

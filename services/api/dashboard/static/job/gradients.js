@@ -8,6 +8,7 @@ import { h, put } from '../dom.js';
 import { integer, number } from '../format.js';
 import { errorBox } from '../notices.js';
 
+const MOST_NAMES = 8;
 const SIGNS = { vanishing: '↓', exploding: '↑', dead: '∅', non_finite: '✕', nonfinite: '✕' };
 const CHARTS = [['gradient_norms', 'Gradient norm per layer', true], ['update_ratios', 'Update over weight per layer', true], ['zero_fractions', 'Share of silent units per layer', false]];
 
@@ -15,13 +16,15 @@ export class Gradients {
   #together = new Together();
   #findings = h('ul', { class: 'gradient-findings' });
   #note = h('p', { class: 'quiet' });
+  #answer = null;
+  #tables = false;
   #charts = [];
 
   constructor(base, { signal }) {
     this.base = base;
     this.#charts = CHARTS.map(([name, title, log]) => ({ name, chart: chartOf(title, log, this.#together, signal) }));
     for (const { chart } of this.#charts) chart.element.hidden = true;
-    this.element = h('section', { class: 'card gradients', 'aria-label': 'Gradient flow', hidden: true }, h('h2', {}, 'Gradient flow'), this.#findings, this.#note, this.#charts.map(({ chart }) => chart.element));
+    this.element = h('section', { class: 'card gradients', 'aria-label': 'Gradient flow', hidden: true }, h('div', { class: 'head' }, h('h2', {}, 'Gradient flow'), this.#switch()), this.#findings, this.#note, this.#charts.map(({ chart }) => chart.element));
   }
 
   /** Ask for the samples and draw them. */
@@ -35,18 +38,37 @@ export class Gradients {
       return;
     }
     this.element.hidden = answer.steps.length === 0;
+    this.#answer = answer;
     if (answer.steps.length) this.#draw(answer);
+  }
+
+  /** Many embedding tables would hide the layers behind them: they are drawn when asked for. */
+  #switch() {
+    this.tables = toggle('tables', (on) => { this.#tables = on; this.#draw(this.#answer); });
+    this.tables.classList.add('push');
+    this.tables.hidden = true;
+    return this.tables;
   }
 
   #draw({ layers, steps, findings, ...columns }) {
     const order = layers.map((layer, at) => ({ ...layer, at })).sort((a, b) => a.order - b.order);
     put(this.#findings, findings.length ? findings.map(findingItem) : h('li', { class: 'fine' }, h('span', { class: 'sign', 'aria-hidden': 'true' }, '✓'), h('p', {}, 'Nothing vanishing, exploding, dead or non-finite was found.')));
-    put(this.#note, `${integer(layers.length)} layers, ${integer(steps.length)} samples, before clipping. Layers nearer the input come first.`);
+    const tables = order.filter((layer) => layer.kind === 'table');
+    // A net of tables alone, a factorization for instance, has nothing else to show.
+    this.tables.hidden = tables.length === 0 || tables.length === order.length;
+    const shown = this.tables.hidden || this.#tables ? order : order.filter((layer) => layer.kind !== 'table');
+    put(this.#note, `${integer(layers.length)} layers, ${integer(steps.length)} samples, before clipping. Layers nearer the input come first.`, shown.length < order.length ? hiddenText(tables) : '');
     this.#together.first = steps[0];
     this.#together.total = steps.at(-1);
     const marks = findings.filter((one) => Number.isFinite(one.first_step)).map((one) => ({ at: one.first_step, tone: 'event', sign: SIGNS[one.kind] ?? '!' }));
-    for (const { name, chart } of this.#charts) drawLayers(chart, order, { steps, rows: columns[name] ?? [], marks });
+    for (const { name, chart } of this.#charts) drawLayers(chart, shown, { steps, rows: columns[name] ?? [], marks });
   }
+}
+
+function hiddenText(tables) {
+  const names = tables.slice(0, MOST_NAMES).map((layer) => layer.name).join(', ');
+  const more = tables.length > MOST_NAMES ? ` and ${integer(tables.length - MOST_NAMES)} more` : '';
+  return ` ${integer(tables.length)} embedding ${tables.length === 1 ? 'table is' : 'tables are'} not drawn (${names}${more}): switch “tables” on for them.`;
 }
 
 function chartOf(title, log, together, signal) {
