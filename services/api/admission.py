@@ -5,11 +5,11 @@ Whatever cannot be is a finding with its place; nothing is adjusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.catalog import GROUPS_OF_NET, MlpParams
-from shared.errors import Conflict, Finding, Refused
+from shared.errors import Conflict, Finding, Refused, did_you_mean
 from shared.lifecycle import DatasetStatus
 from shared.schedules import FROM_SCRATCH, OptimizerTraits, ResolvedSchedule, Start, resolve
 from shared.specs.budget import Budget, budget, kept_steps
@@ -22,6 +22,8 @@ RATING_METRICS = ("rmse", "mae")
 BINARY_METRICS = ("auroc", "auprc", "brier", "ece", "log_loss")
 EVERY_TASK = ("val_loss",)
 FEATURE_TYPES = ("number", "category")
+NEAR_NAMES = 10
+"""How many unknown columns are answered with the names near to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +144,9 @@ def _recommend_findings(task: RecommendTask, summary: DatasetSummary) -> Iterato
 
 
 def _diagnose_findings(task: DiagnoseTask, columns: dict[str, ColumnSummary]) -> Iterator[Finding]:
-    missing = "the data set has no column of this name"
-    for index, name in enumerate(task.exclude):
-        if name not in columns:
-            yield Finding(("task", "exclude", index), missing)
-    if task.split.group is not None and task.split.group not in columns:
-        yield Finding(("task", "split", "group"), missing)
-    target = columns.get(task.target)
-    if target is None:
-        yield Finding(("task", "target"), missing)
-    else:
-        yield from _target_findings(target)
+    yield from _unknown_columns(task, columns)
+    if task.target in columns:
+        yield from _target_findings(columns[task.target])
     left = {n for n, c in columns.items() if c.type in FEATURE_TYPES} - {
         task.target,
         task.split.group,
@@ -160,6 +154,19 @@ def _diagnose_findings(task: DiagnoseTask, columns: dict[str, ColumnSummary]) ->
     }
     if not left:
         yield Finding(("task", "exclude"), "no number or category is left to predict from; wanted at least 1")
+
+
+def _unknown_columns(task: DiagnoseTask, columns: Collection[str]) -> Iterator[Finding]:
+    """Yield the names that no column has; the first few with those they are near to, which takes its time."""
+    named: list[tuple[tuple[str | int, ...], str | None]] = [
+        *((("task", "exclude", index), name) for index, name in enumerate(task.exclude)),
+        (("task", "split", "group"), task.split.group),
+        (("task", "target"), task.target),
+    ]
+    unknown = [(loc, name) for loc, name in named if name is not None and name not in columns]
+    for count, (loc, name) in enumerate(unknown):
+        near = did_you_mean(name, columns) if count < NEAR_NAMES else ""
+        yield Finding(loc, f"the data set has no column of this name{near}")
 
 
 def _target_findings(target: ColumnSummary) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from services.api.drawing import Chart, Mark, Panel, Series
 from services.api.schemas import FlowFindingAnswer, GradientsAnswer, LayerAnswer, RuleAnswer
 from shared.db.engine import Database
 from shared.db.gradients import count_samples, read_layers, read_samples
-from shared.db.jobs import JobRow, get_job
+from shared.db.jobs import JobRow, get_training
 from shared.gradients import Detector, FlowFinding, Layer, Sample, applicable
 from shared.specs.ids import parse_id, public_id
 
@@ -70,15 +70,16 @@ class Thinning:
 def load_flow(database: Database, *, job_id: str, points: int) -> Flow:
     """Read a job's gradient flow, about `points` samples of it. Raises `NotFound`."""
     with database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         layers = read_layers(cx, job_id=row.id)
         total = count_samples(cx, job_id=row.id)
         stride = -(-total // _most(MAX_SAMPLES, within=MAX_READ, layers=layers)) or 1
         points = _most(points, within=MAX_SHOWN, layers=layers)
         read = total // stride
         size = 1 if read <= points else -(-read * KEPT_PER_BUCKET // points)
-        samples, findings = digest(layers, read_samples(cx, job_id=row.id, stride=stride), size=size)
-    return Flow(row, layers, samples, findings)
+        detector = Detector(layers, precision=row.spec.get("precision", "float32"))
+        samples = digest(detector, read_samples(cx, job_id=row.id, stride=stride), size=size)
+    return Flow(row, layers, samples, detector.findings)
 
 
 def _most(samples: int, *, within: int, layers: Sequence[Layer]) -> int:
@@ -86,14 +87,12 @@ def _most(samples: int, *, within: int, layers: Sequence[Layer]) -> int:
     return max(1, min(samples, within // max(1, len(layers))))
 
 
-def digest(
-    layers: Sequence[Layer], samples: Iterable[Sample], *, size: int
-) -> tuple[list[Sample], Sequence[FlowFinding]]:
-    """Return samples thinned to the extremes of every `size`, and what all of them show."""
-    detector, thinning = Detector(layers), Thinning(size)
+def digest(detector: Detector, samples: Iterable[Sample], *, size: int) -> list[Sample]:
+    """Return samples thinned to the extremes of every `size`; the detector sees all of them."""
+    thinning = Thinning(size)
     for sample in samples:
         thinning.take(sample, needed=bool(detector.observe(sample)))
-    return thinning.result(), detector.findings
+    return thinning.result()
 
 
 def _number(value: float | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from shared.gradients.kinds import FindingKind, FlowFinding, remedies
+from shared.gradients.kinds import FULL, FindingKind, FlowFinding, remedies
 from shared.gradients.rules import DEAD_SHARE, VANISHED_RATIO, Seen, look
 from shared.gradients.samples import Layer, Sample
 from shared.gradients.tracks import NEEDED, RunningMedian, Track
@@ -14,8 +14,8 @@ from shared.gradients.tracks import NEEDED, RunningMedian, Track
 class Detector:
     """Takes samples and remembers what they show."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._layers = tuple(layers)
+    def __init__(self, layers: Sequence[Layer], *, precision: str = FULL) -> None:
+        self._layers, self._precision = tuple(layers), precision
         self._median = RunningMedian()
         self._tracks: dict[tuple[FindingKind, str], Track] = {}
 
@@ -48,7 +48,7 @@ class Detector:
             value=worst.value if math.isfinite(worst.value) else None,
             threshold=worst.threshold,
             say=_say(worst, track),
-            remedies=remedies(worst.kind, self._layers),
+            remedies=remedies(worst.kind, self._layers, precision=self._precision),
         )
 
 

@@ -36,14 +36,18 @@ class FlowFinding:
 
 
 SATURATING = ("sigmoid", "tanh")
+FULL = "float32"
 GENTLER_RATE = "lower the schedule's base_lr"
 WARM_UP = "begin the schedule with a linear warm-up"
 CLIP = "set gradient_clip_norm, for example to 1"
 SMALLER_START = 'draw smaller weights: net.init "default" or "xavier"'
 
 
-def remedies(kind: FindingKind, layers: Sequence[Layer]) -> tuple[str, ...]:
-    """Return what usually helps against a finding in a net of these layers, the likeliest first."""
+def remedies(kind: FindingKind, layers: Sequence[Layer], *, precision: str) -> tuple[str, ...]:
+    """Return what usually helps against a finding in a net of these layers, the likeliest first.
+
+    `precision` is that of the training: the highest there is helps nobody who has it.
+    """
     if kind is FindingKind.VANISHING:
         return _against_vanishing(layers)
     if kind is FindingKind.DEAD:
@@ -55,7 +59,8 @@ def remedies(kind: FindingKind, layers: Sequence[Layer]) -> tuple[str, ...]:
         )
     if kind is FindingKind.EXPLODING:
         return (CLIP, GENTLER_RATE, WARM_UP, SMALLER_START)
-    return (GENTLER_RATE, WARM_UP, CLIP, 'train in precision "float32"')
+    gentler = (GENTLER_RATE, WARM_UP, CLIP)
+    return gentler if precision == FULL else (*gentler, f'train in precision "{FULL}"')
 
 
 def _against_vanishing(layers: Sequence[Layer]) -> tuple[str, ...]:

@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
+from shared.errors import did_you_mean
 from shared.graphs.drawing import number
 from shared.graphs.lexing import checked, place_of, refusal
 from shared.graphs.operations import FUNCTIONS, RULES, called
 from shared.graphs.program import Node, Place, Program
 
 MAX_NODES, MAX_DEPTH, MAX_VARIABLES, MAX_NAME = 256, 64, 32, 32
+MAX_SHOWN = 11
+"""Of the letters of an unknown name that a refusal repeats; longer ones may be no name but a text."""
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "sub",
@@ -192,12 +195,14 @@ class _Reader:
         """Return what is wrong with a name that means nothing here."""
         if name in FUNCTIONS:
             return "a function wants its arguments in brackets"
-        return "this name has no value here; give it in values, or assign it before it is used"
+        called = f"{name} " if len(name) <= MAX_SHOWN else "this name "
+        near = did_you_mean(name, sorted({*self.variables, *self.assigned}))
+        return f"{called}has no value here; give it in values, or assign it before it is used{near}"
 
     def call(self, node: ast.Call, depth: int) -> int:
         """Read a call of a function of the menu."""
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
-            raise refusal(self.place(node), f"wanted one of the functions {', '.join(FUNCTIONS)}")
+            raise refusal(self.place(node), _no_function(node.func))
         if node.keywords:
             raise refusal(self.place(node), "functions take no named arguments")
         return self.operation(called(node.func.id, len(node.args)), node.args, node, depth)
@@ -211,6 +216,16 @@ class _Reader:
             raise refusal(self.place(node), f"{op} wants {wanted} {noun}, got {len(operands)}")
         indices = tuple(self.read(operand, depth + 1) for operand in operands)
         return self.add(Node(op, indices, self.place(node), ""))
+
+
+def _no_function(called: ast.expr) -> str:
+    """Return what was wanted where something is called that is no function."""
+    known = ", ".join(FUNCTIONS)
+    if isinstance(called, ast.Attribute):
+        name = called.attr if called.attr in FUNCTIONS else "sum"
+        return f"methods are not known; write {name}(x), with one of the functions {known}"
+    near = did_you_mean(called.id, FUNCTIONS) if isinstance(called, ast.Name) else ""
+    return f"wanted one of the functions {known}{near}"
 
 
 def _needed(nodes: list[Node], result: int) -> list[int]:

@@ -96,6 +96,19 @@ def test_a_diagnosis_names_columns_that_are_there(task: dict[str, Any], loc: tup
     assert places(diagnose(task), PATIENTS, "records") == [loc]
 
 
+def test_an_unknown_column_is_answered_with_the_names_near_to_it() -> None:
+    with pytest.raises(Refused) as caught:
+        admit(
+            diagnose({"target": "dies", "exclude": ["height"]}),
+            kind="records",
+            status="ready",
+            summary=PATIENTS,
+        )
+    missing = "the data set has no column of this name"
+    told = {one.loc[1]: one.message for one in caught.value.findings}
+    assert told == {"exclude": missing, "target": f"{missing}; did you mean died?"}
+
+
 @pytest.mark.parametrize(
     ("spec", "kind", "summary"),
     [

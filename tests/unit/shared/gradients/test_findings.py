@@ -148,6 +148,12 @@ class TestNonFinite:
         (one,) = found(sample(3, norms=(1.0, 3e38, 1.0, 1.0), total=math.inf))
         assert (one.kind, one.layer) == ("non_finite", "body.0")
 
+    def test_full_precision_is_advised_to_those_who_train_in_less(self) -> None:
+        for precision, advised in (("float32", False), ("bf16", True)):
+            detector = Detector(LAYERS, precision=precision)
+            (one,) = detector.observe(sample(3, total=math.nan))
+            assert ('train in precision "float32"' in one.remedies) is advised
+
 
 class TestDetector:
     def test_tells_a_finding_once(self) -> None:

@@ -55,8 +55,8 @@ def test_a_constant_may_have_a_name() -> None:
         ("x +", "column 4: this cannot be read"),
         ("x + ^y", "column 5: this character is no part of an expression; powers are written **"),
         ("x\n+ y", "column 1: wanted name = expression; only the last stands alone (in brackets"),
-        ("(x\n+ q)", "line 2, column 3: this name has no value here"),
-        ("a = x*y;\n  b = a + q", "line 2, column 11: this name has no value here"),
+        ("(x\n+ q)", "line 2, column 3: q has no value here"),
+        ("a = x*y;\n  b = a + q", "line 2, column 11: q has no value here"),
         ("", "column 1: nothing is here"),
         ("   ", "column 1: nothing is here"),
         ("2x", "column 2: a number runs into a name; put an operator between, as in 2*x"),
@@ -65,6 +65,10 @@ def test_a_constant_may_have_a_name() -> None:
         ("sin(x, y)", "column 1: sin wants 1 argument, got 2"),
         ("max()", "column 1: max wants 2 to 16 arguments, got 0"),
         ("foo(x)", "column 1: wanted one of the functions abs, "),
+        ("x + a.sum()", "column 5: methods are not known; write sum(x), with one of the functions abs, "),
+        ("x.mean()", "column 1: methods are not known; write mean(x)"),
+        ("x.numpy()", "column 1: methods are not known; write sum(x)"),
+        (f"x + {'q' * 12}", "column 5: this name has no value here"),
         ("sum(x=y)", "column 1: functions take no named arguments"),
         ("x.real", "column 1: this kind of expression is not known"),
         ("x // y", "column 1: this kind of expression is not known"),
@@ -77,11 +81,16 @@ def test_a_constant_may_have_a_name() -> None:
         ("x; y", "column 1: wanted name = expression; only the last stands alone"),
         ("a = x; pass", "column 8: statements are no part of an expression"),
         ("x == y", "column 1: this kind of expression is not known"),
-        ("b = a + x; a = y*2; b", "column 5: this name has no value here"),
+        ("b = a + x; a = y*2; b", "column 5: a has no value here"),
     ],
 )
 def test_a_refusal_says_where_and_what_was_wanted(text: str, message: str) -> None:
     assert refused(text).startswith(message)
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
+    assert refused("sine(x)").endswith("; did you mean sin or sinh?")
+    assert refused("weight = x; y + weigth").endswith("; did you mean weight?")
 
 
 def test_identifiers_are_ascii_so_that_no_two_of_them_look_alike() -> None:
