@@ -15,7 +15,7 @@ from services.api.schemas import CurveAnswer, EvaluationAnswer, LrEventAnswer, P
 from services.api.thinning import CurveQuery, joined, pages
 from shared.db.curves import EvaluationRow, PointColumns, read_curve, read_evaluations
 from shared.db.engine import Database
-from shared.db.jobs import JobRow, get_job
+from shared.db.jobs import JobRow, get_training
 from shared.errors import Finding, Refused
 from shared.specs.ids import parse_id, public_id
 
@@ -48,7 +48,7 @@ class Curve:
 def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
     """Read a job's curve. Raises `NotFound`, and `Refused` for more raw points than one answer holds."""
     with database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         stop = _stop(row, query)
         _refuse_too_many(query, stop)
         watch = DriftWatch(row, planned_rate(cx, row))
@@ -104,7 +104,7 @@ def curve_answer(curve: Curve) -> CurveAnswer:
 def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator[str]:
     """Return the points as CSV of any length, page by page. Raises `NotFound` before the first page."""
     with database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         planned = planned_rate(cx, row)
 
     def read(start: int, stop: int) -> PointColumns:

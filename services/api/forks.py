@@ -54,7 +54,7 @@ def fork_job(submission: Submission, *, parent_id: UUID, asked_for: ForkSpec, as
         )
         if earlier is not None:
             return earlier
-        parent = jobs.get_job(cx, job_id=parent_id)
+        parent = jobs.get_training(cx, job_id=parent_id)
         held = _held(cx, parent, asked_for.checkpoint)
         branch = branch_of(parent, step=held.step, asked_for=asked_for, summary=_summary(cx, parent))
         registry.require_task(cx, name=branch.spec.model, task=branch.spec.task.name)

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.api.schemas import LrEventAnswer, LrEventsAnswer, LrRequestAnswer
 from services.api.submission import Asked, canonical, request_digest
 from shared.db.engine import Connection, Database
-from shared.db.jobs import JobRow, get_job
+from shared.db.jobs import JobRow, get_training
 from shared.db.lr_events import LrEventRow, LrRequestRow, list_lr_events, list_lr_requests
 from shared.db.lr_requests import NewLrRequest, add_lr_request
 from shared.lifecycle import JobStatus
@@ -35,8 +35,9 @@ def ask(database: Database, *, job_id: str, body: ManualParams, asked: Asked) ->
         idempotency_key=asked.idempotency_key,
     )
     with database.begin() as cx:
+        get_training(cx, job_id=new.job_id)  # of anything else there is nothing to tell
         request = add_lr_request(cx, new=new)
-        answer = _answer(request, get_job(cx, job_id=new.job_id), _events_by_request(cx, new.job_id))
+        answer = _answer(request, get_training(cx, job_id=new.job_id), _events_by_request(cx, new.job_id))
     _log.info("lr_event_asked", job_id=job_id, request=answer.id, scale=answer.scale, actor=answer.actor)
     return answer
 
@@ -44,7 +45,7 @@ def ask(database: Database, *, job_id: str, body: ManualParams, asked: Asked) ->
 def listed(database: Database, *, job_id: str) -> LrEventsAnswer:
     """Return all requests and events of a job. Raises `NotFound`."""
     with database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         requests, events = list_lr_requests(cx, job_id=row.id), list_lr_events(cx, job_id=row.id)
     by_request = {e.request_id: e for e in events if e.request_id is not None}
     return LrEventsAnswer(

@@ -25,7 +25,7 @@ from services.api.presenting import job_state
 from services.api.rates import planned_rate
 from shared.db.curves import EvaluationRow, PointColumns, read_evaluations, read_points
 from shared.db.engine import Database
-from shared.db.jobs import JobRow, get_job
+from shared.db.jobs import JobRow, get_training
 from shared.errors import Overloaded, Unavailable
 from shared.lifecycle import TERMINAL
 
@@ -115,7 +115,7 @@ class CurveStreams:
 
     def _row(self, job_id: UUID) -> JobRow:
         with self._database.begin() as cx:
-            return get_job(cx, job_id=job_id)
+            return get_training(cx, job_id=job_id)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._limiter is None:

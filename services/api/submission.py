@@ -125,9 +125,9 @@ class Submission:
         self.storage.delete_tree(dataset_folder(dataset_id))
 
     def resume_job(self, job_id: UUID) -> jobs.JobRow:
-        """Queue a paused or failed job again, and send its message."""
+        """Queue a paused or failed training again, and send its message. Raises `NotFound` and `Conflict`."""
         with self.database.begin() as cx:
-            row = jobs.resume(cx, job_id=job_id)
+            row = jobs.resume(cx, job_id=jobs.get_training(cx, job_id=job_id).id)
         if row.status == JobStatus.QUEUED:
             self._send(row.id)
         return row

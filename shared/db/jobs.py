@@ -32,6 +32,7 @@ __all__ = [
     "earlier_job",
     "get_job",
     "get_report",
+    "get_training",
     "insert_job",
     "list_events",
     "list_jobs",
@@ -89,6 +90,11 @@ def earlier_job(
 def get_job(cx: Connection, *, job_id: UUID) -> JobRow:
     """Return a job. Raises `NotFound`."""
     return one_of(JobRow, _found(cx, _jobs().where(job.c.id == job_id)))
+
+
+def get_training(cx: Connection, *, job_id: UUID) -> JobRow:
+    """Return a job that trains a model. Raises `NotFound`, also for a reading and a range test."""
+    return one_of(JobRow, _found(cx, _jobs().where(job.c.id == job_id, job.c.kind.in_(TRAININGS.kinds))))
 
 
 def get_report(cx: Connection, *, job_id: UUID) -> dict[str, Any] | None:

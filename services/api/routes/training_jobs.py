@@ -14,8 +14,8 @@ from services.api.schemas import CheckpointAnswer, EventAnswer, JobAnswer, JobSu
 from shared.db.blobs import list_checkpoints
 from shared.db.jobs import (
     JobFilter,
-    get_job,
     get_report,
+    get_training,
     list_events,
     list_jobs,
     request_cancel,
@@ -68,7 +68,7 @@ def list_all(
 def read_job(job_id: str, parts: Parts) -> JobAnswer:
     """Return one job: how far it is, what it was asked, and its schedule in whole steps."""
     with parts.database.begin() as cx:
-        return job_answer(get_job(cx, job_id=parse_id("job", job_id)))
+        return job_answer(get_training(cx, job_id=parse_id("job", job_id)))
 
 
 @router.post("/{job_id}/fork", status_code=202, dependencies=[needs("train")])
@@ -87,14 +87,16 @@ def fork_training_job(
 def cancel_job(job_id: str, parts: Parts) -> JobAnswer:
     """Ask a job to end; its newest checkpoint is kept."""
     with parts.database.begin() as cx:
-        return job_answer(request_cancel(cx, job_id=parse_id("job", job_id)))
+        row = get_training(cx, job_id=parse_id("job", job_id))
+        return job_answer(request_cancel(cx, job_id=row.id))
 
 
 @router.post("/{job_id}/pause", status_code=202, dependencies=[needs("train")])
 def pause_job(job_id: str, parts: Parts) -> JobAnswer:
     """Ask a job to rest; its newest checkpoint is kept."""
     with parts.database.begin() as cx:
-        return job_answer(request_pause(cx, job_id=parse_id("job", job_id)))
+        row = get_training(cx, job_id=parse_id("job", job_id))
+        return job_answer(request_pause(cx, job_id=row.id))
 
 
 @router.post("/{job_id}/resume", status_code=202, dependencies=[needs("train")])
@@ -109,7 +111,7 @@ def list_job_events(
 ) -> Page[EventAnswer]:
     """List a job's transitions with their causes, oldest first, behind `seq` = `after`."""
     with parts.database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         events = list_events(cx, job_id=row.id, after=after, limit=limit + 1)
     shown = [EventAnswer.model_validate(e, from_attributes=True) for e in events[:limit]]
     return Page(data=shown, has_more=len(events) > limit)
@@ -119,7 +121,7 @@ def list_job_events(
 def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
     """Return the evaluation beside its baselines on the same split, and who won."""
     with parts.database.begin() as cx:
-        report = get_report(cx, job_id=parse_id("job", job_id))
+        report = get_report(cx, job_id=get_training(cx, job_id=parse_id("job", job_id)).id)
     if report is None:
         raise NotFound("the job has no report yet; it is written when the job succeeds", code="no_report")
     return report
@@ -129,6 +131,6 @@ def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
 def list_job_checkpoints(job_id: str, parts: Parts, wanted: Wanted) -> Page[CheckpointAnswer]:
     """List the checkpoints kept of a job: its last, its best, and those that its spec asks to keep."""
     with parts.database.begin() as cx:
-        row = get_job(cx, job_id=parse_id("job", job_id))
+        row = get_training(cx, job_id=parse_id("job", job_id))
         found = list_checkpoints(cx, job_id=row.id)
     return wanted.page([checkpoint_answer(c, row) for c in found], known_by=lambda one: one.id)

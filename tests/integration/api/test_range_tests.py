@@ -19,7 +19,7 @@ from shared.db.jobs import get_job
 from shared.range_test import rates
 from shared.schedules import ANY_OPTIMIZER, ScheduleSpec, resolve
 from shared.specs.ids import new_uuid, parse_id
-from tests.support.rows import LEASE_SECONDS, a_checkpoint, claim_one
+from tests.support.rows import LEASE_SECONDS, a_checkpoint, add_dataset, add_job, claim_one
 from tests.support.sweeping import SWEEPS, sweep_body
 from tests.support.training import job_body, ready_dataset, running_job
 
@@ -208,6 +208,37 @@ def test_a_training_job_is_no_range_test(client: httpx.Client, database: Databas
     alias = f"lrt_{parse_id('job', job.id)}"
     assert client.get(f"{TESTS}/{alias}").json()["code"] == "range_test_not_found"
     assert client.post(f"{TESTS}/{alias}/cancel").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["lr_range_test", "ingest"])
+@pytest.mark.parametrize(
+    ("method", "path", "sent"),
+    [
+        ("GET", "", None),
+        ("GET", "/curve", None),
+        ("GET", "/curve/stream", None),
+        ("GET", "/gradients", None),
+        ("GET", "/events", None),
+        ("GET", "/report", None),
+        ("GET", "/checkpoints", None),
+        ("GET", "/lr_events", None),
+        ("POST", "/lr_events", {"scale": 0.5, "reason": "the loss swings"}),
+        ("POST", "/cancel", None),
+        ("POST", "/pause", None),
+        ("POST", "/resume", None),
+        ("POST", "/fork", {"checkpoint": "last"}),
+    ],
+)
+def test_what_trains_no_model_is_no_training_job(
+    client: httpx.Client, database: Database, kind: str, method: str, path: str, sent: dict[str, str] | None
+) -> None:
+    with database.begin() as cx:
+        dataset_id = add_dataset(cx)
+        made = add_job(cx, kind=kind, dataset_id=dataset_id, resolved_schedule=None)
+    answer = client.request(method, f"/v1/training_jobs/job_{made.id}{path}", json=sent)
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+    with database.begin() as cx:
+        assert get_job(cx, job_id=made.id) == made
 
 
 def test_the_same_request_twice_makes_one_test(client: httpx.Client, database: Database) -> None:
