@@ -40,10 +40,10 @@ _LINES: dict[By, str] = {
     "arm": "SELECT j.sweep_arm AS key, p.step, avg(p.loss) AS loss, avg(p.lr) AS lr"
     " FROM job j {points} WHERE j.sweep_id = :sweep_id GROUP BY 1, 2",
 }
-_EVERY_POINT = "JOIN curve_point p ON p.job_id = j.id"
+_READ = "JOIN curve_point p ON p.job_id = j.id AND p.step % :every = 0"
 # One look-up by the primary key for each step that is wanted; those between are never read. LIMIT holds the
 # planner to that: it expects a thousand steps of a series whatever its length.
-_EVERY_NTH = """
+_LOOKED_UP = """
   CROSS JOIN generate_series(0, j.total_steps - 1, CAST(:every AS bigint)) AS wanted(step)
   CROSS JOIN LATERAL (SELECT c.step, c.loss, c.lr FROM curve_point c
                        WHERE c.job_id = j.id AND c.step = wanted.step LIMIT 1) p
@@ -85,6 +85,10 @@ SELECT p.mean, l.lr
 KEPT_PER_BUCKET = 4
 POINTS_LOOKED_AT = 2_000_000
 """Of a sweep with more, every nth step is looked at: a second or two of the database's time."""
+POINTS_READ = 20_000_000
+"""A sweep with more is not read from end to end to find every nth: those steps are looked up, one by one."""
+POINTS_LOOKED_UP = 250_000
+"""At most: a look-up takes the time of reading a hundred points in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,15 @@ class Reach:
     total_steps: int
 
     @property
+    def points(self) -> int:
+        """How many points there are when all trainings have ended."""
+        return self.trainings * self.total_steps
+
+    @property
     def every(self) -> int:
         """Which share of the steps is looked at: every one, of long sweeps every nth."""
-        return max(1, -(-self.trainings * self.total_steps // POINTS_LOOKED_AT))
+        most = POINTS_LOOKED_AT if self.points <= POINTS_READ else POINTS_LOOKED_UP
+        return max(1, -(-self.points // most))
 
 
 def thinned_points(
@@ -107,10 +117,8 @@ def thinned_points(
 
     A line is known by its job's id, or by its arm's number.
     """
-    line, total_steps = _line(by, every=reach.every), reach.total_steps
-    values: dict[str, object] = {"sweep_id": sweep_id}
-    if reach.every > 1:
-        values["every"] = reach.every
+    line, total_steps = _line(by, reach), reach.total_steps
+    values: dict[str, object] = {"sweep_id": sweep_id, "every": reach.every}
     if total_steps <= points:
         rows = _by_line(cx.execute(text(_WHOLE.format(line=line)), values))
         return {key: [CurvePoint(*point) for point in found] for key, found in rows.items()}
@@ -120,8 +128,8 @@ def thinned_points(
     return {key: list(_points_of(found)) for key, found in rows.items()}
 
 
-def _line(by: By, *, every: int) -> str:
-    return _LINES[by].format(points=_EVERY_POINT if every == 1 else _EVERY_NTH)
+def _line(by: By, reach: Reach) -> str:
+    return _LINES[by].format(points=_READ if reach.points <= POINTS_READ else _LOOKED_UP)
 
 
 def _by_line(rows: Iterable[Sequence[Any]]) -> dict[str, list[list[Any]]]:

@@ -310,8 +310,9 @@ class TestForms:
         curves = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
         assert (curves["every"], curves["runs"][0]["steps"]) == (10, list(range(0, 100, 10)))
 
+    @pytest.mark.parametrize("read", [400, 399])  # of 4 × 100: from end to end, or looked up
     def test_every_nth_step_is_that_of_the_whole_curve_also_where_runs_are_of_other_lengths(
-        self, client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch, read: int
     ) -> None:
         sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
         sweep.play({"constant": [0.2, 0.4], "cosine": [0.4, 0.4]}, seeds=[1, 2])
@@ -321,7 +322,9 @@ class TestForms:
             shorten = text("DELETE FROM curve_point WHERE job_id = :job_id AND step >= 50")
             cx.execute(shorten, {"job_id": job_id})
         whole = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
-        monkeypatch.setattr(sweep_curves, "POINTS_LOOKED_AT", 60)  # of 4 × 100
+        monkeypatch.setattr(sweep_curves, "POINTS_READ", read)
+        for most in ("POINTS_LOOKED_AT", "POINTS_LOOKED_UP"):
+            monkeypatch.setattr(sweep_curves, most, 60)
         sampled = client.get(f"{SWEEPS}/{sweep.id}/curves").json()
         assert sampled["every"] == 7
         assert [len(run["steps"]) for run in sampled["runs"]] == [15, 15, 8, 15]
