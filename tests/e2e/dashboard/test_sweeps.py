@@ -114,3 +114,25 @@ def test_a_sweep_is_cancelled_on_the_second_press(signed_in: Page, served: Serve
         assert sweep.read()["status"] == "queued"
         signed_in.get_by_role("button", name="Really cancel?").click()
         expect(signed_in.locator(".head .pill")).to_have_text("cancelled")
+
+
+def test_the_trainings_of_a_sweep_are_one_row_in_the_list_of_jobs_that_unfolds(
+    signed_in: Page, served: Served, database: Database
+):
+    with served.gateway.client() as client:
+        alone = running_job(client, database)
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
+        trainings = len(sweep.read()["jobs"])
+    signed_in.reload()
+    row = signed_in.locator(f"tr[data-sweep-row='{sweep.id}']")
+    expect(row).to_contain_text(f"{trainings} trainings")
+    expect(row).to_contain_text(f"{trainings} queued")
+    expect(signed_in.locator("tr[data-job]")).to_have_count(1)
+    expect(signed_in.locator(f"tr[data-job='{alone.id}']")).to_be_visible()
+    row.get_by_role("button", name="Show them").press("Enter")
+    expect(signed_in.locator(f"tr[data-of='{sweep.id}']")).to_have_count(trainings)
+    expect(row.get_by_role("button", name="Hide them")).to_be_focused()
+    row.get_by_role("button", name="Hide them").press("Enter")
+    expect(signed_in.locator("tr[data-job]")).to_have_count(1)
+    row.get_by_role("link").click()
+    expect(signed_in.locator("table.trainings tbody tr")).to_have_count(trainings)

@@ -6,6 +6,7 @@ import { LIVE, headline, jobButtons, metricText, pill, progressBar } from './job
 import { newest } from './newest.js';
 import { Trouble, code, emptyBox } from './notices.js';
 import { poll } from './poll.js';
+import { SweepRow, listed } from './jobs_sweeps.js';
 
 const PAGE = 25;
 const MOST = 400;
@@ -31,6 +32,8 @@ class JobList {
   wanted = PAGE;
   anyLive = false;
   #rows = new Map();
+  #open = new Set();
+  #newest = { jobs: [], hasMore: false };
   #body = h('tbody');
   #more = h('button', { type: 'button', hidden: true }, 'Show older jobs');
   #table = h('table', { class: 'jobs cards' },
@@ -51,25 +54,32 @@ class JobList {
     setText(this.count, counts(jobs, hasMore));
     if (jobs.length === 0 && !this.#empty.firstChild) put(this.#empty, noJobs());
     if (jobs.length) put(this.#empty);
-    this.#place(jobs);
+    this.#newest = { jobs, hasMore };
+    this.#place(listed(jobs, this.#open), hasMore);
   }
 
-  #place(jobs) {
-    const wanted = new Set(jobs.map((job) => job.id));
+  /** Show or hide the trainings of a sweep in the list. */
+  #fold(sweep) {
+    if (!this.#open.delete(sweep)) this.#open.add(sweep);
+    this.update(this.#newest.jobs, this.#newest.hasMore);
+  }
+
+  #place(entries, hasMore) {
+    const wanted = new Set(entries.map((entry) => entry.id));
     for (const [id, row] of this.#rows) {
       if (!wanted.has(id)) { row.element.remove(); this.#rows.delete(id); }
     }
-    jobs.forEach((job, position) => {
-      const row = this.#rows.get(job.id) ?? this.#add(job);
-      row.update(job);
+    entries.forEach((entry, position) => {
+      const row = this.#rows.get(entry.id) ?? this.#add(entry);
+      row.update(entry, hasMore);
       // Moving a row that is in place already would take the focus from its buttons.
       if (this.#body.children[position] !== row.element) this.#body.insertBefore(row.element, this.#body.children[position] ?? null);
     });
   }
 
-  #add(job) {
-    const row = jobRow(job, this.callbacks);
-    this.#rows.set(job.id, row);
+  #add(entry) {
+    const row = entry.jobs ? new SweepRow(entry.id, { columns: COLUMNS.length, onFold: () => this.#fold(entry.id) }) : jobRow(entry, this.callbacks);
+    this.#rows.set(entry.id, row);
     return row;
   }
 }
@@ -94,6 +104,7 @@ function jobRow(job, callbacks) {
     progress.update(now);
     buttons.update(now);
     setAttr(element, 'data-status', now.status);
+    setAttr(element, 'data-of', now.sweep);
     setText(rate, now.status === 'running' ? integer(now.samples_per_second) : number(now.samples_per_second, 3));
     setText(metric, metricText(headline(now)));
     setText(created, ago(now.created_at));
