@@ -11,7 +11,7 @@ from shared.errors import Finding, Refused
 from shared.schedules.bounds import MAX_RATE
 from shared.schedules.lengths import round_half_up
 from shared.schedules.menu import AnyPhase
-from shared.schedules.phase import OptimizerTraits, Phase, Place
+from shared.schedules.phase import OptimizerTraits, Place
 from shared.schedules.resolved import ResolvedSchedule
 from shared.schedules.spec import ScheduleSpec
 from shared.schedules.suitability import feedback_findings, optimizer_findings, warm_up_findings
@@ -157,6 +157,7 @@ def resolve(
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
         start_step=start.step,
+        parent_lr=start.previous,
         base_lr=spec.base_lr,
         phases=tuple(phases),
         groups=spec.groups,
@@ -185,12 +186,13 @@ def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
 
 
 def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    """Yield borders where the rate more than doubles or halves at once."""
-    for index in range(1, len(resolved.phases)):
-        before: Phase = resolved.phases[index - 1]
-        left, right = before.lr_at(before.steps), resolved.phases[index].lr_at(0)
-        if max(left, right) > 2.0 * min(left, right):
-            message = f"the rate jumps from {left:.6g} to {right:.6g} where this phase begins"
+    """Yield borders where the rate more than doubles or halves at once, that of a fork to its parent too."""
+    ends = [phase.lr_at(phase.steps) for phase in resolved.phases[:-1]]
+    for index, left in enumerate([resolved.parent_lr, *ends]):
+        right = resolved.phases[index].lr_at(0)
+        if left is not None and max(left, right) > 2.0 * min(left, right):
+            begins = "this phase begins" if index else "the fork leaves its parent"
+            message = f"the rate jumps from {left:.6g} to {right:.6g} where {begins}"
             yield ScheduleWarning("jump_between_phases", message, ("schedule", "phases", index))
 
 

@@ -52,6 +52,8 @@ class ResolvedSchedule(BaseModel):
     steps_per_epoch: Annotated[int, Field(ge=1)]
     start_step: Annotated[int, Field(ge=0)] = 0
     """The first step planned: 0, or where a fork left its parent."""
+    parent_lr: float | None = None
+    """S of the parent at `start_step`, where a fork has a schedule of its own."""
     base_lr: float
     phases: Annotated[tuple[OnePhase, ...], Field(min_length=1, strict=False)]
     groups: dict[GroupName, GroupParams] = {}

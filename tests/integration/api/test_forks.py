@@ -53,6 +53,15 @@ def test_a_cooldown_goes_on_from_the_newest_checkpoint(client: httpx.Client, par
     assert client.get(answer.headers["location"]).json() == job
 
 
+def test_a_jump_from_the_parents_rate_is_told(client: httpx.Client, parent: TrainedJob) -> None:
+    steep = fork(client, parent, schedule={"name": "constant", "base_lr": 0.3}).json()
+    (warning,) = steep["warnings"]
+    assert (warning["code"], warning["loc"]) == ("jump_between_phases", ["schedule", "phases", 0])
+    assert "from 0.1 to 0.3" in warning["message"]
+    assert client.get(f"{JOBS}/{steep['id']}").json()["warnings"] == [warning]
+    assert fork(client, parent, schedule={"name": "constant", "base_lr": 0.2}).json()["warnings"] == []
+
+
 def test_the_forks_of_a_job_can_be_listed(client: httpx.Client, parent: TrainedJob) -> None:
     forks = [fork(client, parent, schedule=COOLDOWN).json()["id"] for _ in range(2)]
     assert [job["id"] for job in client.get(JOBS, params={"parent": parent.id}).json()["data"]] == forks[::-1]

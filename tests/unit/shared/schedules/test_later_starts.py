@@ -131,3 +131,20 @@ def test_it_survives_json_and_an_older_one_begins_at_0(cooldown: ResolvedSchedul
     assert ResolvedSchedule.model_validate(older).borders == (0, 100, 400)
     with pytest.raises(ValidationError, match="tile steps 500 to 1000; they end at 900"):
         ResolvedSchedule.model_validate({**plain, "start_step": 500})
+
+
+@pytest.mark.parametrize(
+    ("previous", "said"),
+    [
+        (0.2, []),
+        (0.21, ["the rate jumps from 0.21 to 0.1 where the fork leaves its parent"]),
+        (0.05, []),
+        (0.049, ["the rate jumps from 0.049 to 0.1 where the fork leaves its parent"]),
+        (None, []),
+    ],
+)
+def test_a_jump_of_more_than_twice_from_the_parents_rate_is_told(previous: float | None, said: list[str]):
+    plan = left({"name": "constant", "duration": "rest"}, start=Start(600, previous=previous))
+    found = [w for w in warnings(plan) if w.code == "jump_between_phases"]
+    assert [w.message for w in found] == said
+    assert all(w.loc == ("schedule", "phases", 0) for w in found)
