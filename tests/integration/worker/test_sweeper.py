@@ -156,6 +156,12 @@ def test_a_checkpoint_that_cannot_be_deleted_keeps_no_job_waiting(
     broom = Broom(hasty, broker_url, tmp_path)
     with database.begin() as cx:
         cx.execute(text("SELECT 1 FROM checkpoint FOR UPDATE"))
+        broom.sweep()  # one that a fork holds at this moment is left for the next time
+    assert broom.count("checkpoints_pruned_total") == 0
+    with database.begin() as cx:
+        cx.execute(text("UPDATE job SET status = 'running', lease_until = created_at"))
+    with database.begin() as cx:
+        cx.execute(text("LOCK TABLE checkpoint_chunk IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(Unavailable):
             broom.sweep()
     with database.begin() as cx:
