@@ -16,10 +16,12 @@ from services.api.drawing.strokes import (
     RIGHT,
     ROW,
     WIDTH,
+    clean,
     colour_of,
     line,
     text,
 )
+from services.api.drawing.summary import summary
 
 HEADER, FOOTER = 34, 40
 
@@ -35,15 +37,17 @@ def svg(chart: Chart) -> str:
         top = plot_top + PLOT_HEIGHT + FOOTER
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, top - 6, chart.x_label, anchor="middle"))
     notes = noted(chart.notes, top + ROW)
-    return _document([*parts, *notes], round(top + 6 + ROW * len(notes)))
+    return _document(chart, [*parts, *notes], round(top + 6 + ROW * len(notes)))
 
 
-def _document(parts: list[str], height: int) -> str:
+def _document(chart: Chart, parts: list[str], height: int) -> str:
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="DejaVu Sans, sans-serif" font-size="12">'
+        f'viewBox="0 0 {WIDTH} {height}" role="img" font-family="DejaVu Sans, sans-serif" font-size="12">'
     )
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>', *parts, "</svg>\n"])
+    words = f"<title>{clean(chart.title)}</title>\n<desc>{clean(summary(chart))}</desc>"
+    ground = f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
+    return "\n".join([head, words, ground, *parts, "</svg>\n"])
 
 
 def _legend(panel: Panel, top: float) -> tuple[list[str], float]:

@@ -156,7 +156,7 @@ class TestMarks:
         xs = [float(x) for x in re.findall(r'<line x1="([\d.]+)"[^>]*stroke-dasharray', drawn)]
         assert len(xs) == 6
         assert max(xs) == 784.0
-        assert drawn.count("&lt;late&gt;") == 2
+        assert drawn.count("&lt;late&gt;</text>") == 2
 
     def test_whose_words_would_touch_stand_under_each_other(self) -> None:
         heights = re.findall(r'y="([\d.]+)"[^>]*>(?:first|second)<', svg(self.CHART))
@@ -173,3 +173,30 @@ class TestMarks:
         rows = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>\s*a sentence', drawn)]
         assert len(rows) >= 2
         assert max(rows) < height
+
+
+def words_of(drawn: str) -> tuple[str | None, str | None, str | None]:
+    """Return the role, the title and the description that a screen reader speaks."""
+    root = ET.fromstring(drawn)  # noqa: S314
+    assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
+    return root.get("role"), root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")
+
+
+def test_a_chart_says_in_words_what_it_shows() -> None:
+    falls = Series("falls <1>", [0, 10, 20], [4.0, 0.5, 1.0])
+    broken = Series("breaks", [0, 10, 20], [None, 2.0, math.nan])
+    panels = [Panel("loss", [falls, broken]), Panel("rate", [Series("waits", [], [])], "log")]
+    drawn = svg(Chart("a job & more", panels, marks=[Mark(7, "fork")], notes=["All is well."]))
+    loss = "loss by step: falls <1>, from 4 at 0 to 1 at 20, lowest 0.5, highest 4; breaks, 2 at 10."
+    rest = "rate: no points yet. Marked: fork at 7. All is well."
+    assert words_of(drawn) == ("img", "a job & more", f"{loss} {rest}")
+
+
+def test_of_many_lines_and_marks_the_words_name_the_first() -> None:
+    many = [Series(f"line {i}", [0, 1], [0.0, i]) for i in range(15)]
+    _, _, said = words_of(svg(Chart("all", [Panel("rate", many)], marks=[Mark(i, "m") for i in range(14)])))
+    assert said is not None
+    assert "line 11, " in said
+    assert "line 12" not in said
+    assert "; and 3 more lines. Marked: m at 0; " in said
+    assert said.endswith("m at 11; and 2 more.")
