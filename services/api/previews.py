@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    TypeAdapter,
+    model_validator,
+)
 
 from services.api.drawing import Chart, Mark, Panel, Series
 from services.api.drawing.chart import AxisScale
+from services.api.errors import client_place
 from services.api.presenting import warning_answers
 from services.api.schemas import Answer, WarningAnswer
 from shared.errors import Finding, Refused
@@ -41,6 +50,20 @@ class LabelledSchedule(Request):
 
     label: Annotated[str, Field(min_length=1, max_length=80)]
     schedule: ScheduleSpec
+    _short: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remembers_its_form(cls, value: object, parse: ModelWrapValidatorHandler[Self]) -> Self:
+        one = parse(value)
+        written = value.get("schedule") if isinstance(value, dict) else None
+        one._short = isinstance(written, dict) and "name" in written  # noqa: SLF001  # of this class
+        return one
+
+    def place(self, loc: Sequence[str | int], index: int) -> list[str | int]:
+        """Return where something of this schedule stands in the body, as the client wrote it."""
+        body = {"schedule": {"name": ""}} if self._short else None
+        return ["schedules", index, *client_place(loc, body)]
 
 
 class PreviewRequest(Request):
@@ -148,8 +171,22 @@ def _curve(one: LabelledSchedule, body: PreviewRequest, index: int) -> PreviewCu
         breakpoints_total=schedule.breakpoint_count,
         stats=StatsAnswer.model_validate(stats(schedule), from_attributes=True),
         resolved=schedule.model_dump(mode="json"),
-        warnings=[*warning_answers(warnings(schedule)), *_unheard(schedule)],
+        warnings=[w.model_copy(update={"loc": one.place(w.loc, index)}) for w in _warnings(schedule)],
     )
+
+
+def _warnings(schedule: ResolvedSchedule) -> list[WarningAnswer]:
+    return [*warning_answers(warnings(schedule)), *_unheard(schedule), *_unchecked(schedule)]
+
+
+def _unchecked(schedule: ResolvedSchedule) -> Iterator[WarningAnswer]:
+    """Yield the names that only a net or a task can tell to be right."""
+    if schedule.groups:
+        message = "a preview knows of no net, so whether it has these groups is checked with the job"
+        yield WarningAnswer(code="not_checked", message=message, loc=["schedule", "groups"])
+    if schedule.feedback is not None:
+        message = "a preview knows of no task, so whether it yields this metric is checked with the job"
+        yield WarningAnswer(code="not_checked", message=message, loc=["schedule", "feedback", "monitor"])
 
 
 def _unheard(schedule: ResolvedSchedule) -> Iterator[WarningAnswer]:

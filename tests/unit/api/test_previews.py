@@ -64,8 +64,34 @@ def test_feedback_is_drawn_with_a_multiplier_of_one_and_a_preview_says_so():
     listening = {**plain, "feedback": {"name": "plateau", "monitor": "val_loss"}}
     silent, heard = preview(preview_of(plain, listening)).curves
     assert heard.lr == silent.lr
-    assert [w.code for w in heard.warnings if w not in silent.warnings] == ["feedback_not_drawn"]
+    assert [w.code for w in heard.warnings if w not in silent.warnings] == [
+        "feedback_not_drawn",
+        "not_checked",
+    ]
     assert heard.resolved["feedback"]["mode"] == "min"
+
+
+def test_warnings_stand_where_the_client_wrote_what_they_are_about():
+    grouped = {"base_lr": 0.1, "groups": {"no_such": {"lr_mult": 2.0}}}
+    short = {"name": "wsd", "num_warmup_steps": "0st", "num_decay_steps": "5st", **grouped}
+    listed = {
+        "phases": [{"name": "wsd", "duration": "rest", "num_warmup_steps": "0st", "num_decay_steps": "5st"}],
+        **grouped,
+        "feedback": {"name": "plateau", "monitor": "ndcg@7"},
+    }
+    found = [[(w.code, w.loc) for w in curve.warnings] for curve in preview(preview_of(short, listed)).curves]
+    assert found == [
+        [
+            ("short_decay", ["schedules", 0, "schedule", "num_decay_steps"]),
+            ("not_checked", ["schedules", 0, "schedule", "groups"]),
+        ],
+        [
+            ("short_decay", ["schedules", 1, "schedule", "phases", 0, "num_decay_steps"]),
+            ("feedback_not_drawn", ["schedules", 1, "schedule", "feedback"]),
+            ("not_checked", ["schedules", 1, "schedule", "groups"]),
+            ("not_checked", ["schedules", 1, "schedule", "feedback", "monitor"]),
+        ],
+    ]
 
 
 def test_equal_input_is_drawn_in_equal_bytes():

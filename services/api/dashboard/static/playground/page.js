@@ -142,7 +142,7 @@ class Playground {
     this.#curve = curve;
     this.trouble.acted(null);
     this.run.mark([]);
-    this.editor.mark(curve.warnings.map(({ loc, message }) => ({ loc: loc[0] === 'schedule' ? loc.slice(1) : loc, message, tone: 'warn' })));
+    this.editor.mark(curve.warnings.map(({ loc, message }) => ({ loc: loc.slice(3), message, tone: 'warn' })));
     this.picture.refused(false);
     this.#draw();
   }
