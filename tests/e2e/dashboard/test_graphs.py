@@ -120,6 +120,14 @@ def test_the_net_of_a_version_is_drawn_by_module_or_layer_with_its_layers_as_tab
     graph = signed_in.get_by_role("region", name="Graph of the net")
     expect(graph).to_contain_text("373 parameters")
     expect(graph.locator("details.module", has_text="body.0")).to_contain_text("Linear")
+    frame, drawing = graph.locator(".drawing"), graph.locator(".drawing svg")
+    assert frame.evaluate("e => e.scrollHeight - e.clientHeight") == 0  # all of it at first sight
+    wide = drawing.evaluate("e => e.getBoundingClientRect().width")
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    signed_in.wait_for_function(
+        "wide => document.querySelector('.drawing svg').getBoundingClientRect().width < wide * 0.9", arg=wide
+    )
+    signed_in.set_viewport_size({"width": 1280, "height": 900})
     modules = graph.locator(".drawing g[transform] > g").count()
     graph.get_by_label("Level").select_option("layer")
     expect(graph.locator(".drawing")).to_contain_text("body.0")

@@ -29,12 +29,14 @@ function copied(element) {
 export class DrawingView {
   #drawing = null;
   #scale = null;
+  #outer = 0;
   #place = h('div', { class: 'drawing', tabindex: '0', role: 'group', 'aria-label': 'Drawing' });
 
   constructor() {
     const button = (sign, words, act) => h('button', { type: 'button', class: 'small', 'aria-label': words, title: words, onclick: act }, sign);
     this.tools = h('span', { class: 'actions' }, button('−', 'Smaller', () => this.#zoom(1 / FACTOR)), button('+', 'Larger', () => this.#zoom(FACTOR)), button('Fit', 'Fit the width', () => { this.#scale = null; this.#size(); }));
     this.element = this.#place;
+    new ResizeObserver(() => this.#refit()).observe(this.#place);
   }
 
   /** Ask for the drawing and show it. */
@@ -45,6 +47,13 @@ export class DrawingView {
     put(this.#place, this.#drawing);
     this.#size();
     return this.#drawing;
+  }
+
+  /** Fit again when the frame got another width: its outer one, which no scroll bar changes. */
+  #refit() {
+    if (this.#place.offsetWidth === this.#outer) return;
+    this.#outer = this.#place.offsetWidth;
+    this.#size();
   }
 
   #width() {
