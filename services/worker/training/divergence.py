@@ -28,10 +28,33 @@ def explained(points: Sequence[Point], *, watch: FlowWatch, exploding_since: int
     finite; `exploding_since` is a step before them at which norms were seen to explode.
     """
     columns = columns_of(points)
-    norms = [watch.gradient_norms(p.norms.tolist()) if p.norms is not None else [] for p in points]
+    norms = _by_layer(points, watch)
     return "; ".join(
         [broken(columns, len(points) - 1), _origin(columns, norms, watch, exploding_since), REMEDY]
     )
+
+
+def explained_after(
+    points: Sequence[Point], *, found: str, watch: FlowWatch, exploding_since: int | None = None
+) -> str:
+    """Return in plain words where a divergence began that an evaluation `found` after the last update.
+
+    The numbers of `points`, the last updates, are all finite: it was the last of them that broke the net.
+    """
+    if not points:
+        return f"{found}; {REMEDY}"
+    columns = columns_of(points)
+    norms = _by_layer(points, watch)
+    onset = onset_of(columns.grad_norm)
+    if onset is not None:
+        began = _began(columns, norms, onset, watch, exploding_since)
+    else:
+        began = _last_update(columns, norms, len(points) - 1, watch)
+    return "; ".join([found, began, REMEDY])
+
+
+def _by_layer(points: Sequence[Point], watch: FlowWatch) -> list[list[float]]:
+    return [watch.gradient_norms(p.norms.tolist()) if p.norms is not None else [] for p in points]
 
 
 def _origin(
@@ -39,10 +62,7 @@ def _origin(
 ) -> str:
     onset, last = onset_of(columns.grad_norm[:-1]), len(columns.steps) - 1
     if onset is not None:
-        since = columns.steps[onset.at]
-        if onset.at == 0 and exploding_since is not None:
-            since = min(since, exploding_since)
-        return f"it began at step {since}, where {_rise(columns, norms[onset.at], onset, watch)}"
+        return _began(columns, norms, onset, watch, exploding_since)
     if math.isfinite(columns.loss[last]):
         layer = began_non_finite(watch.layers, norms[last]) or largest(watch.layers, norms[last])
         return (
@@ -50,10 +70,27 @@ def _origin(
         )
     if last == 0:
         return "it began at once: the inputs or the first weights are too large"
-    step, rate, norm = (column[last - 1] for column in (columns.steps, columns.lr, columns.grad_norm))
+    return _last_update(columns, norms, last - 1, watch)
+
+
+def _began(
+    columns: PointColumns,
+    norms: Sequence[Sequence[float]],
+    onset: Onset,
+    watch: FlowWatch,
+    exploding_since: int | None,
+) -> str:
+    since = columns.steps[onset.at]
+    if onset.at == 0 and exploding_since is not None:
+        since = min(since, exploding_since)
+    return f"it began at step {since}, where {_rise(columns, norms[onset.at], onset, watch)}"
+
+
+def _last_update(columns: PointColumns, norms: Sequence[Sequence[float]], at: int, watch: FlowWatch) -> str:
+    step, rate, norm = (column[at] for column in (columns.steps, columns.lr, columns.grad_norm))
     return (
         f"it began with the update of step {step} at learning rate {rate:.3g}, "
-        f"whose gradient of norm {norm:.3g} was largest in {largest(watch.layers, norms[last - 1])}"
+        f"whose gradient of norm {norm:.3g} was largest in {largest(watch.layers, norms[at])}"
     )
 
 

@@ -20,6 +20,7 @@ from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
 from services.worker.trainings.steering import Steering
 from shared.db.blobs import NewCheckpoint
+from shared.errors import Diverged
 from shared.specs.budget import kept_steps
 from shared.specs.ids import new_uuid
 from shared.specs.job import JobSpec
@@ -144,8 +145,7 @@ class Driver:
         """
         self._recorder.flush()
         began = time.monotonic()
-        with self._optimizer.averaged():
-            metrics = finite(self._plan.validate())
+        metrics = self._evaluated()
         self._recorder.away(time.monotonic() - began)
         step = self._recorder.step
         self._recorder.evaluated(metrics)
@@ -160,6 +160,14 @@ class Driver:
         else:
             self._recorder.flush()
         return ends
+
+    def _evaluated(self) -> dict[str, float]:
+        """Return the metrics of the net. Raises `Diverged`, saying where it began."""
+        with self._optimizer.averaged():
+            try:
+                return finite(self._plan.validate())
+            except Diverged as error:
+                raise Diverged(self._journal.explain_after(error.detail)) from None
 
     def _save(self, *, best: bool) -> None:
         extra = {

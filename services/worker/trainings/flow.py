@@ -10,7 +10,7 @@ import structlog
 
 from services.worker.measures import Measure, report
 from services.worker.training.diagnostics import FlowWatch
-from services.worker.training.divergence import explained
+from services.worker.training.divergence import explained, explained_after
 from services.worker.training.loop import Point
 from shared.db.gradients import FlowRows
 from shared.gradients import Detector, FindingKind, FlowFinding
@@ -46,9 +46,16 @@ class FlowJournal:
 
     def explain(self) -> str:
         """Return where the divergence began whose first broken point was the last one taken."""
+        return explained(tuple(self._past), watch=self.watch, exploding_since=self._exploding_since())
+
+    def explain_after(self, found: str) -> str:
+        """Return where the divergence began that an evaluation `found` after the last point taken."""
+        past, since = tuple(self._past), self._exploding_since()
+        return explained_after(past, found=found, watch=self.watch, exploding_since=since)
+
+    def _exploding_since(self) -> int | None:
         exploding = (f for f in self._detector.findings if f.kind is FindingKind.EXPLODING)
-        since = next((finding.first_step for finding in exploding), None)
-        return explained(tuple(self._past), watch=self.watch, exploding_since=since)
+        return next((finding.first_step for finding in exploding), None)
 
 
 def _tell(finding: FlowFinding) -> None:

@@ -17,6 +17,7 @@ from shared.db.gradients import read_layers, read_samples
 from shared.db.jobs import get_job
 from shared.errors import Diverged
 from shared.gradients import FindingKind, find
+from shared.schedules.bounds import MAX_RATE
 from shared.storage import Storage
 from tests.support.school import School
 
@@ -87,3 +88,21 @@ def test_without_samples_it_still_names_the_layer(database: Database, tmp_path: 
     with database.begin() as cx:
         assert list(read_samples(cx, job_id=school.job_id)) == []
     assert re.search(r"(users|items|deep_users|deep_items|user_layer|item_layer|head)", message)
+
+
+def test_an_evaluation_that_meets_no_number_says_where_it_began(database: Database, tmp_path: Path):
+    """The last update before the evaluation, and no other, throws the weights out of the numbers."""
+    phases = [
+        {"name": "constant", "duration": "1st"},
+        {"name": "constant", "duration": "rest", "lr": MAX_RATE},
+    ]
+    changes = {**STEEP, "schedule": {"base_lr": 0.001, "phases": phases}, "epochs": 1}
+    school = School(database, Storage(tmp_path.as_uri())).enrol(**changes)
+    message = message_of(school)
+    assert re.match(r"the net scores items with something that is not a number; it began (at|with)", message)
+    assert message.endswith("lower the learning rate, add warm-up or clip the gradient")
+    with database.begin() as cx:
+        curve = read_curve(cx, job_id=school.job_id)
+        assert any(layer.name in message for layer in read_layers(cx, job_id=school.job_id))
+    assert curve.steps == (0, 1)
+    assert all(math.isfinite(loss) for loss in curve.loss)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from services.worker.training.diagnostics import FlowWatch
-from services.worker.training.divergence import Onset, explained, onset_of
+from services.worker.training.divergence import Onset, explained, explained_after, onset_of
 from services.worker.training.loop import Point
 from tests.support.lessons import LESSONS
 
@@ -92,3 +92,25 @@ def test_an_onset_is_the_first_norm_that_was_too_large_without_five_calm_ones_af
 ):
     """Above 1,000 at once, or above a hundred times the median of those that were not too large."""
     assert onset_of(norms) == onset
+
+
+FOUND = "the net predicts a rating that is not a number"
+
+
+def test_what_an_evaluation_found_began_with_the_last_update(watch: FlowWatch):
+    flow = [point(6, (0.0, 0.1, 0.2, 0.0)), point(7, (0.0, 0.6, 0.8, 0.0), lr=1e30)]
+    assert explained_after(flow, found=FOUND, watch=watch) == (
+        f"{FOUND}; it began with the update of step 7 at learning rate 1e+30, "
+        f"whose gradient of norm 1 was largest in body.1; {REMEDY}"
+    )
+    assert explained_after([], found=FOUND, watch=watch) == f"{FOUND}; {REMEDY}"
+
+
+def test_what_an_evaluation_found_began_where_norms_rose(watch: FlowWatch):
+    calm = [point(t, (0.0, 0.0, 3.0, 4.0)) for t in range(20)]
+    flow = [*calm, point(20, (0.0, 3e3, 4e3, 0.0), lr=0.7)]
+    message = explained_after(flow, found=FOUND, watch=watch)
+    assert message.startswith(f"{FOUND}; it began at step 20, where the gradient norm was 5e+03, 1000 times")
+    assert "it began at step 4, where" in explained_after(
+        flow[20:], found=FOUND, watch=watch, exploding_since=4
+    )
