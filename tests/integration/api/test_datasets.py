@@ -15,7 +15,7 @@ import pytest
 from services.api.main import create_app
 from shared.db.datasets import set_refused
 from shared.db.engine import Database
-from shared.db.jobs import JobFilter, list_jobs
+from shared.db.jobs import JobFilter, list_jobs, request_cancel
 from shared.specs.ids import parse_id
 from shared.storage import Storage, dataset_folder
 from tests.support.gateway import Gateway, gateway_settings, serving
@@ -217,7 +217,7 @@ def test_a_deleted_data_set_is_gone_with_its_files(
     assert client.delete(f"{DATASETS}/{made}").status_code == 409  # it is being read
     with database.begin() as cx:
         (job,) = list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))
-    client.post(f"/v1/training_jobs/job_{job.id}/cancel")
+        request_cancel(cx, job_id=job.id)
     assert client.delete(f"{DATASETS}/{made}").status_code == 204
     assert client.get(f"{DATASETS}/{made}").status_code == 404
     assert client.delete(f"{DATASETS}/{made}").status_code == 404
