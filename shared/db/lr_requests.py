@@ -86,9 +86,7 @@ def _check(cx: Connection, job: JobRow, new: NewLrRequest) -> None:
         raise Conflict(f"this is {came}; wanted a training that has not ended", code="job_state")
     requests = list_lr_requests(cx, job_id=job.id)
     if len(requests) >= MAX_REQUESTS:
-        raise Conflict(
-            f"the job has had {MAX_REQUESTS} such requests, the most there are", code="job_state"
-        )
+        raise Conflict(f"the job has had {MAX_REQUESTS} such requests, the most there are", code="job_state")
     events = list_lr_events(cx, job_id=job.id)
     live = live_events(events)
     taken = {event.request_id for event in events}
