@@ -105,8 +105,15 @@ def _of_the_second_revision(cx: Connection) -> set[UUID]:
     insert_sweep(cx, new=new, jobs=[])
     parent = add_job(cx, sweep_id=new.id, sweep_arm=0)
     child = add_job(cx, parent_id=parent.id, parent_checkpoint=new_uuid(), start_step=3)
-    asked = {"scale": 0.5, "reason": "too fast", "actor": "kid", "request_sha256": b"one body"}
-    add_lr_request(cx, new=NewLrRequest(id=new_uuid(), job_id=parent.id, **asked))
+    asked = NewLrRequest(
+        id=new_uuid(),
+        job_id=parent.id,
+        scale=0.5,
+        reason="too fast",
+        actor="kid",
+        request_sha256=b"one body",
+    )
+    add_lr_request(cx, new=asked)
     take_up_requests(cx, job_id=parent.id, fence=1, step=3)
     layer = Layer("head", "head", "matrix", 0)
     sample = Sample(0, 1.0, [1.0], [1.0], [None], [None])
