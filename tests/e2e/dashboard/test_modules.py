@@ -82,7 +82,7 @@ def test_an_address_is_read_into_its_parts(blank: Page):
     script = """async () => {
         const { parseRoute } = await import('/static/route.js');
         return ['', '#/jobs', '#/models/a%20b', '#/models/a/3', '#/schedules?state=x_-1', '#/jobs&a=1',
-                '#/nowhere/1', '#/jobs/%E0']
+                '#/nowhere/1', '#/range-tests/new', '#/jobs/%E0']
             .map(parseRoute).map(({section, name, rest, query}) => [section, name, rest, query]);
     }"""
     assert blank.evaluate(script) == [
@@ -92,7 +92,8 @@ def test_an_address_is_read_into_its_parts(blank: Page):
         ["models", "a", ["3"], {}],
         ["schedules", "", [], {"state": "x_-1"}],
         ["jobs", "", [], {"a": "1"}],
-        ["jobs", "", [], {}],
+        [None, "", [], {}],
+        ["ranges", "new", [], {}],
         ["jobs", "%E0", [], {}],
     ]
 
