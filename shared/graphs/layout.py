@@ -33,15 +33,6 @@ class Rect:
     width: float
     height: float
 
-    def overlaps(self, other: Rect) -> bool:
-        """Tell whether two rectangles share more than an edge."""
-        return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Placed:
