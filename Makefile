@@ -19,7 +19,7 @@ ALONE := env -u GRADUS_HOME -u GRADUS_HOST -u GRADUS_PORT -u GRADUS_DATABASE_URL
 TEST := $(ALONE) OMP_NUM_THREADS=1 $(RUN) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format lock bench accuracy chaos samples clean
+.PHONY: help setup demo up test check format lock bench accuracy fuzz chaos samples clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ bench: $(VENV)/dev.stamp  ## measure speed against peers and limits
 
 accuracy: $(VENV)/dev.stamp  ## measure accuracy; GRADUS_TEST_DATA names the folder of the data sets
 	$(ALONE) $(RUN) -m bench.accuracy
+
+fuzz: $(VENV)/dev.stamp  ## look for settings and inputs that break a property, twenty times as many as the tests draw
+	$(TEST) -m hypothesis --hypothesis-profile=search
 
 chaos: $(VENV)/dev.stamp  ## kill everything at random and count what was lost
 	$(ALONE) $(RUN) -m bench.chaos

@@ -9,13 +9,14 @@ from typing import Any, cast
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from transformers.optimization import GreedyLR
 
 from shared.schedules.feedback import GreedyParams, PlateauParams, controller_of
+from tests.support.draws import times
 
 EVALUATIONS = 300
 
@@ -57,7 +58,7 @@ modes = st.sampled_from(("min", "max"))
 thresholds = st.sampled_from(("abs", "rel"))
 
 
-@settings(max_examples=80, deadline=None)
+@times(0.8)
 @given(
     seed=st.integers(0, 10_000),
     mode=modes,
@@ -87,7 +88,7 @@ def test_plateau_is_torchs(
     assert close(ours(values, params), other)
 
 
-@settings(max_examples=80, deadline=None)
+@times(0.8)
 @given(
     seed=st.integers(0, 10_000),
     mode=modes,

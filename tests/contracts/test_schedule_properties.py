@@ -7,17 +7,18 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.previews import EvaluateRequest, PreviewRequest, evaluate, preview
 from shared.schedules import PHASES, ResolvedSchedule, sample_steps, stats, warnings
 from shared.schedules.stats import phase_sum
+from tests.support.draws import times
 from tests.support.schedules import DRAWS, SCHEDULE, Drawn, peak, resolved
 
 STEPS = 200
 EPOCHS = st.integers(1, 50)
-drawn = settings(max_examples=150, deadline=None, derandomize=True)
+drawn = times(1.5)
 
 
 def test_every_phase_of_the_catalogue_is_drawn():
@@ -57,7 +58,7 @@ def test_a_drawing_holds_the_true_extremes(schedule: Drawn, epoch: int):
 
 
 @pytest.mark.parametrize("name", DRAWS)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@times(0.25)
 @given(choice=st.data())
 def test_its_sum_without_adding_up_every_step(name: str, choice: st.DataObject):
     """Phases too long to be added up are integrated, or summed in closed form."""

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.schedules import (
@@ -20,6 +20,7 @@ from shared.schedules import (
     ScheduleSpec,
     sample_steps,
 )
+from tests.support.draws import times
 from tests.support.schedules import resolved
 
 
@@ -115,7 +116,7 @@ class TestEverySchedule:
         assert (min(drawn), max(drawn)) == (min(whole), max(whole))
 
 
-@settings(max_examples=200, deadline=None)
+@times(2)
 @given(shares=st.lists(st.integers(1, 100), min_size=1, max_size=6), steps=st.integers(600, 5000))
 def test_percentages_that_add_up_to_100_always_tile(shares: list[int], steps: int):
     """Whatever rounding each border needs, no step is lost and none has two owners."""

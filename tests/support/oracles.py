@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from hypothesis import settings
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from shared.schedules import OptimizerTraits, ResolvedSchedule, ScheduleSpec, resolve
+from tests.support.draws import times
 
 STEPS = 600
 TOLERANCE = 1e-12
 """Of the peak."""
 EPOCH = 10
 """Steps."""
-drawn = settings(max_examples=40, deadline=None, derandomize=True)
+drawn = times(0.4)
 """Settings at random, the same in every run."""
 ADAM = OptimizerTraits("adam", cycles_momentum=True, momentum=0.9)
 
