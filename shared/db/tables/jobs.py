@@ -33,6 +33,7 @@ sweep = Table(
     Column("idempotency_key", Text),
     time_of("created_at", required=True),
     UniqueConstraint("owner", "idempotency_key"),
+    Index("ix_sweep_newest", text("created_at DESC"), text("id DESC")),
 )
 
 job = Table(
