@@ -14,20 +14,19 @@ import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
+from services.standalone.embedded import EmbeddedServer
 from services.standalone.errors import CannotStart
 from services.standalone.ordinary import NOBODY
 from services.standalone.passwords import password_in
-from services.standalone.process import Launch, ServerProcess, choose_way, last_lines, run_once, take_folder
+from services.standalone.process import Launch, choose_way, last_lines, run_once
 from services.standalone.sockets import socket_folder
 
 USER: Final = "postgres"
 SOCKET_PORT: Final = 5432
 """Only part of a socket's name: `.s.PGSQL.5432`."""
-START_SECONDS: Final = 60.0
-"""Crash recovery replays the log before the server answers."""
 SETTINGS: Final = ("max_connections=100", "shared_buffers=64MB", "max_wal_size=4GB", "wal_compression=off")
 BUILTIN_COLLATION: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 """Independent of the host's locales; PostgreSQL 17 and later."""
@@ -65,51 +64,16 @@ def major_version(programs: Path) -> int:
 
 
 @dataclass(slots=True)
-class EmbeddedPostgres:
-    """A PostgreSQL server that keeps everything under `folder` and ends with the process that started it.
+class EmbeddedPostgres(EmbeddedServer):
+    """A PostgreSQL server; on its socket every connection of the owner is trusted."""
 
-    It listens on a Unix socket in a private folder, where every connection of the owner is trusted; with
-    `port` it listens on 127.0.0.1 instead and asks for a password.
-    """
+    program_name: ClassVar = "postgres"
+    start_seconds: ClassVar = 60.0
+    """Crash recovery replays the log before the server answers."""
+    harder: ClassVar = (signal.SIGQUIT, signal.SIGKILL)
 
-    folder: Path
-    port: int | None = None
-    log: Path | None = None
     programs: Path = field(default_factory=find_postgres)
-    _server: ServerProcess | None = field(default=None, init=False)
     _sockets: Path | None = field(default=None, init=False)
-
-    def start(self) -> None:
-        """Start, creating the database the first time. Raises `InUse` or `CannotStart`."""
-        self.folder = self.folder.absolute()
-        with take_folder(self.folder) as lock:
-            way = choose_way(str(self.programs / "postgres"))
-            self._sockets = socket_folder(self.folder / "run", socket_name=f".s.PGSQL.{SOCKET_PORT}")
-            self._prepare(way)
-            self._server = ServerProcess(self._launch(way), self._log)
-            self._server.spawn(inherit=[lock])
-            self._server.wait_until(self._ready, within_seconds=START_SECONDS)
-
-    def stop(self) -> None:
-        """Stop at once and cleanly: clients are cut off, nothing needs recovery."""
-        if self._server is not None:
-            self._server.stop(harder=(signal.SIGQUIT, signal.SIGKILL))
-
-    def running(self) -> bool:
-        """Tell whether the server's process lives."""
-        return self._server is not None and self._server.running()
-
-    @property
-    def status(self) -> int | None:
-        """Exit status of a server that ended, negative for a signal."""
-        return None if self._server is None else self._server.status
-
-    @property
-    def pid(self) -> int:
-        """Process id of the server; raises `CannotStart` before the first start."""
-        if self._server is None:
-            raise CannotStart("postgres is not running")
-        return self._server.pid
 
     @property
     def url(self) -> str:
@@ -132,11 +96,14 @@ class EmbeddedPostgres:
     def _password_path(self) -> Path:
         return self.folder / "password"
 
-    @property
-    def _log(self) -> Path:
-        return self.log or self.folder / "server.log"
+    def _prepared(self) -> Launch:
+        way = choose_way(str(self.programs / "postgres"))
+        self._sockets = socket_folder(self.folder / "run", socket_name=f".s.PGSQL.{SOCKET_PORT}")
+        self._make_cluster(way)
+        return self._launch(way)
 
-    def _prepare(self, way: str) -> None:
+    def _make_cluster(self, way: str) -> None:
+        """Create the database the first time, and see to it that this program can start on it."""
         version = major_version(self.programs)
         if self._cluster.exists():
             self._check_version(version)

@@ -10,16 +10,16 @@ import signal
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
+from services.standalone.embedded import EmbeddedServer
 from services.standalone.errors import CannotStart
 from services.standalone.passwords import password_in
-from services.standalone.process import Launch, ServerProcess, take_folder
+from services.standalone.process import Launch
 from services.standalone.sockets import socket_folder
 
 SOCKET_NAME: Final = "valkey.sock"
-START_SECONDS: Final = 30.0
 
 
 def find_valkey() -> Path:
@@ -53,51 +53,14 @@ def find_valkey() -> Path:
 
 
 @dataclass(slots=True)
-class EmbeddedValkey:
-    """A Valkey server that keeps everything under `folder` and ends with the process that started it.
+class EmbeddedValkey(EmbeddedServer):
+    """A Valkey server; it reads back what it kept."""
 
-    It listens on a Unix socket in a private folder; with `port` on 127.0.0.1 instead, asking for a password.
-    """
+    program_name: ClassVar = "valkey"
+    start_seconds: ClassVar = 30.0
 
-    folder: Path
-    port: int | None = None
-    log: Path | None = None
     program: Path = field(default_factory=find_valkey)
-    _server: ServerProcess | None = field(default=None, init=False)
     _socket: Path | None = field(default=None, init=False)
-
-    def start(self) -> None:
-        """Start, reading back what was kept. Raises `InUse` or `CannotStart`."""
-        self.folder = self.folder.absolute()
-        with take_folder(self.folder) as lock:
-            self._socket = socket_folder(self.folder / "run", socket_name=SOCKET_NAME) / SOCKET_NAME
-            command = (str(self.program), str(self._write_settings()))
-            self._server = ServerProcess(
-                Launch(command, stop_signal=signal.SIGTERM), self.log or self.folder / "server.log"
-            )
-            self._server.spawn(inherit=[lock])
-            self._server.wait_until(self._ready, within_seconds=START_SECONDS)
-
-    def stop(self) -> None:
-        """Stop cleanly; what was acknowledged is on disk."""
-        if self._server is not None:
-            self._server.stop()
-
-    def running(self) -> bool:
-        """Tell whether the server's process lives."""
-        return self._server is not None and self._server.running()
-
-    @property
-    def status(self) -> int | None:
-        """Exit status of a server that ended, negative for a signal."""
-        return None if self._server is None else self._server.status
-
-    @property
-    def pid(self) -> int:
-        """Process id of the server; raises `CannotStart` before the first start."""
-        if self._server is None:
-            raise CannotStart("valkey is not running")
-        return self._server.pid
 
     @property
     def url(self) -> str:
@@ -116,6 +79,10 @@ class EmbeddedValkey:
     @property
     def _password(self) -> str:
         return password_in(self.folder / "password")
+
+    def _prepared(self) -> Launch:
+        self._socket = socket_folder(self.folder / "run", socket_name=SOCKET_NAME) / SOCKET_NAME
+        return Launch((str(self.program), str(self._write_settings())), stop_signal=signal.SIGTERM)
 
     def _write_settings(self) -> Path:
         """Write the settings into a file only the owner reads: a command line shows a password to all."""
