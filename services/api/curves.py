@@ -131,14 +131,13 @@ def _csv_cell(value: float | None) -> str:
 
 def curve_chart(curve: Curve) -> Chart:
     """Return a curve as a chart: the loss, and the rate on top of the plan, LR events marked."""
-    plan_steps, plan_lr = curve.planned.drawn
     points = curve.points
     before = [(one.points, f"before step {one.until_step}", 7) for one in curve.ancestors]
     losses = [Series(label, p.steps, p.loss, colour=grey) for p, label, grey in before]
     rates = [Series(label, p.steps, p.lr, colour=grey) for p, label, grey in before]
     loss = Panel("loss", [*losses, Series("training loss", points.steps, points.loss)])
-    planned = Series("planned", plan_steps, plan_lr, look="plan", colour=1)
-    rate = Panel("learning rate", [*rates, planned, Series("actual", points.steps, points.lr, colour=1)])
+    actual = Series("actual", points.steps, points.lr, colour=1)
+    rate = Panel("learning rate", [*rates, *_plans(curve.planned), actual])
     effective = Series("used by the optimizer", points.steps, points.effective_lr, colour=2)
     more = [Panel("effective rate", [effective])] if any(v is not None for v in effective.ys) else []
     newest = curve.planned.events[-MAX_MARKS:]
@@ -146,3 +145,12 @@ def curve_chart(curve: Curve) -> Chart:
     marks = [Mark(e.step, f"{e.cause} ×{e.m_after / e.m_before:.3g}") for e in newest if e.m_before]
     title = f"{curve.row.model or 'data set'}: {curve.row.status}, step {curve.row.step}"
     return Chart(title, [loss, rate, *more], marks=[*forks, *marks])
+
+
+def _plans(planned: PlannedRate) -> list[Series]:
+    """Return the planned rate, and what it would be without LR events where they move it."""
+    steps, rates = planned.drawn
+    label = "planned, with events" if planned.events else "planned"
+    drawn = Series(label, steps, rates, look="plan", colour=1)
+    alone = Series("schedule alone", steps, planned.alone, look="dots", colour=3)
+    return [drawn, alone] if planned.alone else [drawn]

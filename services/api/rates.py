@@ -39,6 +39,15 @@ class PlannedRate:
         steps = sorted(jumps.union(sample_steps(schedule, PLAN_POINTS)))
         return steps, [schedule.charted_lr(step, self.events) for step in steps]
 
+    @cached_property
+    def alone(self) -> list[float]:
+        """The rates of the schedule without its events at the steps drawn; none where they are the same."""
+        schedule, (steps, rates) = self.schedule, self.drawn
+        if schedule is None or not self.events:
+            return []
+        without = [schedule.charted_lr(step) for step in steps]
+        return [] if without == rates else without
+
 
 def planned_rate(cx: Connection, row: JobRow) -> PlannedRate:
     """Return a job's planned rate as its rows stand."""

@@ -16,8 +16,8 @@ class Series:
     label: str
     xs: Sequence[float]
     ys: Sequence[float | None]
-    look: Literal["line", "plan"] = "line"
-    """`plan` is drawn wide and pale, so that a line that follows it stays visible on top."""
+    look: Literal["line", "plan", "dots"] = "line"
+    """`plan` is wide and pale, so that a line that follows it stays visible on top; `dots` step back."""
     colour: int = 0
     """Index into the palette, counted around."""
 

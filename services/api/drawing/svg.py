@@ -106,8 +106,12 @@ def _runs(series: Series, panel: Panel) -> Iterator[list[tuple[float, float]]]:
 
 
 def _stroke(series: Series, points: str) -> str:
-    look = 'stroke-width="5" stroke-opacity="0.3"' if series.look == "plan" else 'stroke-width="1.4"'
-    look += DASHES[series.colour // len(PALETTE) % len(DASHES)]
+    broken = DASHES[series.colour // len(PALETTE) % len(DASHES)]
+    look = {
+        "line": f'stroke-width="1.4"{broken}',
+        "plan": f'stroke-width="5" stroke-opacity="0.3"{broken}',
+        "dots": 'stroke-width="1.8" stroke-dasharray="0.1 5"',  # round ends make dots of such dashes
+    }[series.look]
     return (
         f'<polyline points="{points}" fill="none" stroke="{colour_of(series.colour)}" {look} '
         f'stroke-linejoin="round" stroke-linecap="round"/>'

@@ -195,11 +195,32 @@ def test_an_event_leaves_what_was_looked_at_before_its_step(
     assert drift_of(client, job) == drift
 
 
-def test_events_are_marked_in_the_drawn_curve(client: httpx.Client, job: TrainedJob):
+def drawn_curve(client: httpx.Client, job: TrainedJob) -> str:
+    return client.get(f"/v1/training_jobs/{job.id}/curve", headers={"Accept": "image/svg+xml"}).text
+
+
+def test_events_are_marked_in_the_drawn_curve_beside_the_schedule_alone(
+    client: httpx.Client, job: TrainedJob
+):
+    assert ">planned</text>" in drawn_curve(client, job)
     client.post(path(job), json=HALF)
     job.progress(0, 10, takes_requests=True)
-    drawn = client.get(f"/v1/training_jobs/{job.id}/curve", headers={"Accept": "image/svg+xml"})
-    assert "manual ×0.5" in drawn.text
+    drawn = drawn_curve(client, job)
+    assert "manual ×0.5" in drawn
+    assert ">planned, with events</text>" in drawn
+    assert ">planned</text>" not in drawn
+    # 0.05 · (1 + cos 0.99π) = 2.467e-5, and half of it.
+    assert "planned, with events, from 0.1 at 0 to 1.23e-05 at 99" in drawn
+    assert "schedule alone, from 0.1 at 0 to 2.47e-05 at 99" in drawn
+
+
+def test_events_that_leave_the_rate_as_it_was_draw_no_second_plan(client: httpx.Client, job: TrainedJob):
+    plan = plan_of(client, job)
+    kept = NewLrEvent(seq=1, step=4, cause="greedy", m_before=1.0, m_after=1.0, reason="a try that failed")
+    job.progress(0, 4, points=points(job, 0, [plan.lr(t) for t in range(4)]), lr_events=[kept])
+    drawn = drawn_curve(client, job)
+    assert ">planned, with events</text>" in drawn
+    assert "schedule alone" not in drawn
 
 
 def test_the_effective_rate_goes_to_json_csv_chart_and_stream(client: httpx.Client, job: TrainedJob):

@@ -75,6 +75,12 @@ def test_a_logarithmic_panel_leaves_out_zero() -> None:
     assert [len(line) for line in lines(drawn)[1:]] == [2]
 
 
+def test_a_dotted_line_is_dotted_in_every_colour() -> None:
+    for colour in (1, 9):
+        strokes = ET.fromstring(svg(chart(Series("a", [0, 1], [1.0, 2.0], look="dots", colour=colour))))  # noqa: S314
+        assert {s.attrib["stroke-dasharray"] for s in strokes.findall(f"{SVG}polyline")} == {"0.1 5"}
+
+
 def test_one_point_is_a_dot() -> None:
     assert "<circle" in svg(chart(Series("a", [3], [0.5])))
 
