@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.schedules.floor import FlooredPhase
+from shared.schedules.horizon import HorizonPhase
 from shared.schedules.lengths import Span
-from shared.schedules.phase import (
-    About,
-    Advice,
-    Corners,
-    Fault,
-    Place,
-    Rate,
-    ScaledPhase,
-    below,
-    short_decay,
-)
+from shared.schedules.phase import About
 
 
-class Cosine(ScaledPhase):
+class Cosine(FlooredPhase, HorizonPhase):
     """S(t) = η_m + ½(η₀−η_m)(1 + cos(π·(min(t,T_max)/T_max)^k)), held after T_max (torch's rises again).
 
     Boundary values: S(0) = η₀; S(T_max/2) = ½(η₀+η_m) for k = 1; S(T_max) = η_m.
@@ -37,27 +28,15 @@ class Cosine(ScaledPhase):
         boundaries=(("t = 0", "η₀"), ("t = T_max/2, k = 1", "½(η₀+η_m)"), ("t ≥ T_max", "η_m")),
         sources=("Loshchilov & Hutter, arXiv 1608.03983", "k: arXiv 2004.05909"),
     )
-    horizons: ClassVar[tuple[str, ...]] = ("T_max",)
+    horizon_name: ClassVar[str] = "T_max"
 
     name: Literal["cosine"]
     T_max: Span | None = None
-    eta_min: Rate = 0.0
     k_decay: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
 
-    @property
-    def horizon(self) -> int:
-        """T_max of a resolved phase, in steps."""
-        return self.T_max.steps  # type: ignore[union-attr]  # settled() fills it in
-
-    def faults(self, place: Place) -> Iterator[Fault]:
-        """Yield what makes the phase impossible."""
-        yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
-
-    def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield what is probably not meant."""
-        yield from super().advice(total_steps=total_steps)
-        yield from short_decay(self.horizon, name="T_max")
+    def fall(self) -> tuple[str, int]:
+        """Return how long the phase falls."""
+        return "T_max", self.horizon
 
     def lr_at(self, t: int) -> float:
         """Return the cosine at t; the floor from T_max on."""
@@ -66,7 +45,3 @@ class Cosine(ScaledPhase):
             return self.eta_min
         z = (t / horizon) ** self.k_decay
         return self.eta_min + 0.5 * (self.eta0 - self.eta_min) * (1.0 + math.cos(math.pi * z))
-
-    def corners(self) -> tuple[Corners, ...]:
-        """Return the step at which the floor is reached before the phase ends."""
-        return (Corners(range(self.horizon, self.steps)[:1], "floor"),)

@@ -9,22 +9,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.schedules.floor import FlooredPhase
 from shared.schedules.lengths import Span
-from shared.schedules.phase import (
-    About,
-    Advice,
-    Corners,
-    Fault,
-    Place,
-    Rate,
-    ScaledPhase,
-    below,
-    short_decay,
-)
+from shared.schedules.phase import About, Advice, Corners
 from shared.schedules.quadrature import geometric
 
 
-class CosineRestarts(ScaledPhase):
+class CosineRestarts(FlooredPhase):
     """S(t) = η_m + ½(η₀·c^i−η_m)(1 + cos(π(t−b_i)/T_i)) in cycle i of length T_i = T_0·T_mult^i from b_i on.
 
     After `cycle_limit` cycles the floor η_m is held. The cycle is found by counting, never by a logarithm,
@@ -71,19 +62,16 @@ class CosineRestarts(ScaledPhase):
     name: Literal["cosine_restarts"]
     T_0: Span
     T_mult: Annotated[int, Field(ge=1, le=1000)] = 1
-    eta_min: Rate = 0.0
     cycle_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     cycle_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
-    def faults(self, place: Place) -> Iterator[Fault]:
-        """Yield what makes the phase impossible."""
-        yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
+    def fall(self) -> tuple[str, int]:
+        """Return how long the phase falls."""
+        return "T_0", self.T_0.steps
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""
         yield from super().advice(total_steps=total_steps)
-        yield from short_decay(self.T_0.steps, name="T_0")
         ends = self.ends()
         if ends[-1] > self.steps:
             begun = ends[-2] if len(ends) > 1 else 0

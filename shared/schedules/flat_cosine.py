@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.phase import (
-    About,
-    Advice,
-    Corners,
-    Fault,
-    Place,
-    Rate,
-    ScaledPhase,
-    below,
-    short_decay,
-)
+from shared.schedules.floor import FlooredPhase
+from shared.schedules.phase import About, Corners
 
 
-class FlatCosine(ScaledPhase):
+class FlatCosine(FlooredPhase):
     """S(t) = η₀ for t < pN, then η_m + ½(η₀−η_m)(1 + cos(π(t−pN)/(N−pN))).
 
     Boundary values: S(pN) = η₀; S(N) = η_m.
@@ -39,22 +29,15 @@ class FlatCosine(ScaledPhase):
 
     name: Literal["flat_cosine"]
     pct_start: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
-    eta_min: Rate = 0.0
 
     @property
     def flat(self) -> float:
         """Steps pN of a resolved phase that are flat; it need not be whole."""
         return self.pct_start * self.steps
 
-    def faults(self, place: Place) -> Iterator[Fault]:
-        """Yield what makes the phase impossible."""
-        yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
-
-    def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield what is probably not meant."""
-        yield from super().advice(total_steps=total_steps)
-        yield from short_decay(math.floor(self.steps - self.flat), name="pct_start")
+    def fall(self) -> tuple[str, int]:
+        """Return how long the phase falls."""
+        return "pct_start", math.floor(self.steps - self.flat)
 
     def lr_at(self, t: int) -> float:
         """Return η₀ while flat, then the cosine; the floor from N on."""

@@ -7,13 +7,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.schedules.horizon import HorizonPhase
 from shared.schedules.lengths import Span
-from shared.schedules.phase import About, Advice, Corners, ScaledPhase, short_decay
+from shared.schedules.phase import About, Advice, short_decay
 
 Factor = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
-class Linear(ScaledPhase):
+class Linear(HorizonPhase):
     """S(t) = η₀·(a + (b−a)·min(t,n)/n).
 
     Boundary values: S(0) = aη₀ (a = 0 is allowed and warned of: the first update does nothing); S(n) = bη₀.
@@ -39,17 +40,13 @@ class Linear(ScaledPhase):
         boundaries=(("t = 0", "aη₀"), ("t ≥ n", "bη₀")),
         sources=("Goyal et al., arXiv 1706.02677 (warm-up)", "torch.optim.lr_scheduler.LinearLR"),
     )
-    horizons: ClassVar[tuple[str, ...]] = ("total_iters",)
+    horizon_name: ClassVar[str] = "total_iters"
+    reached: ClassVar[str] = "ramp ends"
 
     name: Literal["linear"]
     start_factor: Factor = 1.0 / 3.0
     end_factor: Factor = 1.0
     total_iters: Span | None = None
-
-    @property
-    def horizon(self) -> int:
-        """The ramp n of a resolved phase, in steps."""
-        return self.total_iters.steps  # type: ignore[union-attr]  # settled() fills it in
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""
@@ -67,7 +64,3 @@ class Linear(ScaledPhase):
     def warm_up(self) -> int | None:
         """Return the steps of the phase when it climbs."""
         return self.steps if self.end_factor > self.start_factor else None
-
-    def corners(self) -> tuple[Corners, ...]:
-        """Return the end of a ramp that is shorter than its phase."""
-        return (Corners(range(self.horizon, self.steps)[:1], "ramp ends"),)

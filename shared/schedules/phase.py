@@ -140,8 +140,6 @@ class Phase(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     about: ClassVar[About]
-    horizons: ClassVar[tuple[str, ...]] = ()
-    """Lengths that are the whole phase unless given."""
     may_be_zero: ClassVar[frozenset[str]] = frozenset()
     """Lengths that may resolve to 0 steps."""
 
@@ -159,14 +157,10 @@ class Phase(BaseModel):
 
     def settled(self, place: Place) -> Self:
         """Return the resolved phase."""
-        whole = Length.of_steps(place.steps)
         fields: dict[str, Any] = {
             name: _settled(getattr(self, name), place) for name in type(self).model_fields
         }
-        for name in self.horizons:
-            if fields[name] is None:
-                fields[name] = whole
-        fields["duration"] = whole
+        fields["duration"] = Length.of_steps(place.steps)
         # built anew, not copied: a copy would carry along what the unresolved phase has cached
         return type(self).model_construct(**fields)  # type: ignore[return-value]  # mypy's plugin forgets Self
 
@@ -190,18 +184,11 @@ class Phase(BaseModel):
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""
+        del total_steps
         for name, length in self.lengths():
             if length.steps > self.steps:
                 yield Advice(
                     "beyond_phase", name, f"{name} is {length.steps} steps, beyond its phase of {self.steps}"
-                )
-        for name in self.horizons:
-            horizon: Length = getattr(self, name)
-            if horizon.steps * 100 < total_steps and horizon.steps < self.steps:
-                yield Advice(
-                    "short_horizon",
-                    name,
-                    f"{name} is {horizon.steps} of {total_steps} steps; the rest runs at the held value",
                 )
 
     def lr_at(self, t: int) -> float:
@@ -278,9 +265,3 @@ def short_decay(steps: int, *, name: str) -> Iterator[Advice]:
         yield Advice(
             "short_decay", name, f"the decay lasts {steps} steps; fewer than 20 hardly differ from a drop"
         )
-
-
-def late_stairs(size: int, steps: int) -> Iterator[Advice]:
-    """Yield a warning when the first of the stairs of `size` steps lies beyond the phase."""
-    if size >= steps:
-        yield Advice("beyond_phase", "decay_steps", f"the first drop is at step {size} of a phase of {steps}")

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.schedules.floor import FlooredPhase
+from shared.schedules.horizon import HorizonPhase
 from shared.schedules.lengths import Span
-from shared.schedules.phase import (
-    About,
-    Advice,
-    Corners,
-    Fault,
-    Place,
-    Rate,
-    ScaledPhase,
-    below,
-    short_decay,
-)
+from shared.schedules.phase import About
 
 
-class Polynomial(ScaledPhase):
+class Polynomial(FlooredPhase, HorizonPhase):
     """S(t) = η_m + (η₀−η_m)(1 − (min(t,n)/n)^k)^p.
 
     Boundary values: S(0) = η₀; S(n/2) = ½(η₀+η_m) for p = k = 1; S(n) = η_m, then held.
@@ -46,28 +37,16 @@ class Polynomial(ScaledPhase):
             "k: Zhang & Li, arXiv 2004.05909",
         ),
     )
-    horizons: ClassVar[tuple[str, ...]] = ("total_iters",)
+    horizon_name: ClassVar[str] = "total_iters"
 
     name: Literal["polynomial"]
     power: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     total_iters: Span | None = None
-    eta_min: Rate = 0.0
     k_decay: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
 
-    @property
-    def horizon(self) -> int:
-        """The decay n of a resolved phase, in steps."""
-        return self.total_iters.steps  # type: ignore[union-attr]  # settled() fills it in
-
-    def faults(self, place: Place) -> Iterator[Fault]:
-        """Yield what makes the phase impossible."""
-        yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
-
-    def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield what is probably not meant."""
-        yield from super().advice(total_steps=total_steps)
-        yield from short_decay(self.horizon, name="total_iters")
+    def fall(self) -> tuple[str, int]:
+        """Return how long the phase falls."""
+        return "total_iters", self.horizon
 
     def lr_at(self, t: int) -> float:
         """Return the power at t; the floor from n on."""
@@ -76,7 +55,3 @@ class Polynomial(ScaledPhase):
             return self.eta_min
         left = float((1.0 - (t / n) ** self.k_decay) ** self.power)
         return self.eta_min + (self.eta0 - self.eta_min) * left
-
-    def corners(self) -> tuple[Corners, ...]:
-        """Return the step at which the floor is reached before the phase ends."""
-        return (Corners(range(self.horizon, self.steps)[:1], "floor"),)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from shared.schedules.phase import About, Advice, Fault, Place, Rate, ScaledPhase, below, short_decay
+from shared.schedules.floor import FlooredPhase
+from shared.schedules.phase import About
 
 
-class Rex(ScaledPhase):
+class Rex(FlooredPhase):
     """S(t) = η_m + (η₀−η_m)(1−z)/(1−z/2), z = min(t/N, 1).
 
     Boundary values: S(0) = η₀; S(N/2) = η_m + ⅔(η₀−η_m); S(N) = η_m; mean .614 η₀ for η_m = 0.
@@ -25,17 +25,6 @@ class Rex(ScaledPhase):
     )
 
     name: Literal["rex"]
-    eta_min: Rate = 0.0
-
-    def faults(self, place: Place) -> Iterator[Fault]:
-        """Yield what makes the phase impossible."""
-        yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
-
-    def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield what is probably not meant."""
-        yield from super().advice(total_steps=total_steps)
-        yield from short_decay(self.steps, name="duration")
 
     def lr_at(self, t: int) -> float:
         """Return the curve at t; the floor from N on."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.schedules.lengths import Length, Span
 from shared.schedules.phase import About, Advice, Corners, Recurrence, ScaledPhase
+from shared.schedules.stairs import late_drop
 
 PLAIN = "η₀·γ^⌊t/s⌋"
 SHIFTED = "η₀·γ^⌊(t+o)/s⌋"
@@ -60,10 +61,7 @@ class Step(ScaledPhase):
         """Yield a warning when the first drop never comes."""
         del total_steps
         first = self.step_size.steps - self.offset.steps
-        if first >= self.steps:
-            yield Advice(
-                "beyond_phase", "step_size", f"the first drop is at step {first} of a phase of {self.steps}"
-            )
+        yield from late_drop(first, steps=self.steps, name="step_size")
 
     def corners(self) -> tuple[Corners, ...]:
         """Return every drop."""

@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.phase import About, Advice, Fault, Place, Rate, ScaledPhase, below, short_decay
+from shared.schedules.floor import FlooredPhase
+from shared.schedules.phase import About, Fault, Place
 
 Bound = Annotated[float, Field(ge=-100.0, le=100.0)]
 
 
-class Tanh(ScaledPhase):
+class Tanh(FlooredPhase):
     """S(t) = η_m + ½(η₀−η_m)(1 − tanh(lb(1−z) + ub·z)), z = t/N, and η_m from N on.
 
     Boundary values for lb = −7, ub = 3: S(0) = (1−8e-7)η₀; just before the cut to η_m = 0 it is .0025 η₀.
@@ -42,19 +43,12 @@ class Tanh(ScaledPhase):
     name: Literal["tanh"]
     lb: Bound = -7.0
     ub: Bound = 3.0
-    eta_min: Rate = 0.0
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""
         yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
         if self.lb >= self.ub:
             yield Fault("lb", "must lie below ub, or the rate would not fall; lower it or raise ub")
-
-    def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield what is probably not meant."""
-        yield from super().advice(total_steps=total_steps)
-        yield from short_decay(self.steps, name="duration")
 
     def lr_at(self, t: int) -> float:
         """Return the tangent at t; the floor from N on."""

@@ -8,18 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.schedules.floor import FlooredPhase
 from shared.schedules.lengths import Span
-from shared.schedules.phase import (
-    About,
-    Advice,
-    Corners,
-    Fault,
-    Place,
-    Rate,
-    ScaledPhase,
-    below,
-    short_decay,
-)
+from shared.schedules.phase import About, Advice, Corners, Fault, Place
 
 Decay = Literal["linear", "1-sqrt", "cosine", "power", "exp"]
 FORMS: dict[Decay, str] = {
@@ -31,7 +22,7 @@ FORMS: dict[Decay, str] = {
 }
 
 
-class Wsd(ScaledPhase):
+class Wsd(FlooredPhase):
     """S rises in a line from f·η₀ to η₀ over a steps, holds η₀, and over the last D is η_m + (η₀−η_m)·d(y).
 
     y = (t−N+D)/D; d: `linear` 1−y, `1-sqrt` 1−√y, `cosine` ½(1+cos πy), `power` 1−y^q,
@@ -72,7 +63,6 @@ class Wsd(ScaledPhase):
     num_decay_steps: Span
     start_factor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     decay_type: Decay = "1-sqrt"
-    eta_min: Rate = 0.0
     decay_power: Annotated[float, Field(gt=0.0, le=100.0)] = 0.5
     decay_ratio: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
 
@@ -81,10 +71,13 @@ class Wsd(ScaledPhase):
         """The step N − D from which a resolved phase cools down."""
         return self.steps - self.num_decay_steps.steps
 
+    def fall(self) -> tuple[str, int]:
+        """Return how long the phase falls."""
+        return "num_decay_steps", self.num_decay_steps.steps
+
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""
         yield from super().faults(place)
-        yield from below(self.eta_min, self.eta0, name="eta_min", ceiling_name="lr")
         warm, cool = self.num_warmup_steps.steps, self.num_decay_steps.steps
         if warm + cool > self.steps:
             message = f"warm-up ({warm}) and decay ({cool}) do not fit into {self.steps} steps; shorten one"
@@ -92,8 +85,7 @@ class Wsd(ScaledPhase):
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
         """Yield what is probably not meant."""
-        del total_steps
-        yield from short_decay(self.num_decay_steps.steps, name="num_decay_steps")
+        yield from super().advice(total_steps=total_steps)
         for name, kind in (("decay_power", "power"), ("decay_ratio", "exp")):
             if getattr(self, name) != type(self).model_fields[name].default and self.decay_type != kind:
                 yield Advice("unused_setting", name, f"{name} acts only with decay_type {kind}")
