@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.feedback.rules import Count, Factor, FeedbackParams, NotNegative, State, lowered
+from shared.schedules.feedback.rules import Count, Factor, FeedbackParams, NotNegative, State
 from shared.schedules.phase import About
 
 
@@ -44,10 +44,7 @@ class GreedyParams(FeedbackParams):
 
     name: Literal["greedy"]
     factor: Factor = 0.95
-    patience: Count = 10
     threshold: NotNegative = 1e-6
-    cooldown: Count = 0
-    """Evaluations not judged after M was lowered."""
     warmup: Count = 0
     """Evaluations not judged after M was raised."""
     min_factor: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
@@ -56,7 +53,6 @@ class GreedyParams(FeedbackParams):
     """Judge the mean of the last `window_size` values in place of each value."""
     window_size: Annotated[int, Field(ge=1, le=1000)] = 50
     reset_start: Annotated[int, Field(ge=1, le=1_000_000)] = 500
-    eps: NotNegative = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,7 @@ def _smoothed(greedy: Greedy, value: float) -> tuple[Greedy, float]:
 
 
 def _judged(greedy: Greedy, value: float) -> Greedy:
-    if greedy.params.is_better(value, greedy.best, threshold=greedy.params.threshold):
+    if greedy.params.is_better(value, greedy.best):
         return replace(greedy, best=value, good=greedy.good + 1, bad=0)
     return replace(greedy, good=0, bad=greedy.bad + 1)
 
@@ -127,7 +123,7 @@ def _raised(greedy: Greedy, multiplier: float) -> tuple[Greedy, float | None]:
 def _lowered(greedy: Greedy, multiplier: float) -> tuple[Greedy, float | None]:
     """Return what follows a bad streak: a lower M, or at the floor, in the end, the very start again."""
     params = greedy.params
-    new = lowered(multiplier, factor=params.factor, floor=params.min_factor, eps=params.eps)
+    new = params.lowered(multiplier)
     rested = replace(greedy, bad=0, resting=params.cooldown)
     if (multiplier if new is None else new) > params.min_factor:
         return rested, new

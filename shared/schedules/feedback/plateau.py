@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import ClassVar, Literal
 
-from shared.schedules.feedback.rules import Count, Factor, FeedbackParams, NotNegative, State, lowered
+from shared.schedules.feedback.rules import Factor, FeedbackParams, NotNegative, State
 from shared.schedules.phase import About
 
 
@@ -38,14 +38,8 @@ class PlateauParams(FeedbackParams):
 
     name: Literal["plateau"]
     factor: Factor = 0.1
-    patience: Count = 10
     threshold: NotNegative = 1e-4
-    cooldown: Count = 0
-    """Evaluations after a change that are not counted as bad."""
     min_factor: NotNegative = 0.0
-    """M is never lowered below this."""
-    eps: NotNegative = 1e-8
-    """A change of M that is not larger is left out; being one of M it is relative to the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +62,10 @@ class Plateau:
         if seen.bad <= params.patience:
             return seen, None
         rested = replace(seen, bad=0, cooling=params.cooldown)
-        return rested, lowered(multiplier, factor=params.factor, floor=params.min_factor, eps=params.eps)
+        return rested, params.lowered(multiplier)
 
     def _counted(self, value: float) -> Plateau:
-        better = self.params.is_better(value, self.best, threshold=self.params.threshold)
+        better = self.params.is_better(value, self.best)
         seen = replace(self, best=value, bad=0) if better else replace(self, bad=self.bad + 1)
         return replace(seen, cooling=self.cooling - 1, bad=0) if self.cooling else seen
 

@@ -1,4 +1,4 @@
-"""What plateau and greedy share: which metric they watch, and when a value counts as better."""
+"""What plateau and greedy share: the metric they watch, when a value is better, and how they lower M."""
 
 from __future__ import annotations
 
@@ -28,8 +28,18 @@ class FeedbackParams(BaseModel):
     """The validation metric to watch."""
     mode: Literal["min", "max"] | None = None
     """Whether less or more is better; by default what the metric means."""
+    factor: Factor
+    patience: Count = 10
+    """Evaluations in a row that change nothing yet; the next one changes M."""
+    threshold: NotNegative
     threshold_mode: Literal["abs", "rel"] = "abs"
     """Whether `threshold` is in units of the metric or a share of the best value so far."""
+    cooldown: Count = 0
+    """Evaluations after M was lowered that do not count towards lowering it again."""
+    min_factor: NotNegative
+    """M is never lowered below this."""
+    eps: NotNegative = 1e-8
+    """A change of M that is not larger is left out; being one of M it is relative to the rate."""
 
     def settled(self) -> Self:
         """Return the settings with their mode written out. Raises `Refused` for a metric nobody knows."""
@@ -47,19 +57,18 @@ class FeedbackParams(BaseModel):
             message = f"{self.monitor} may be 0 or less, where a share of it is no threshold; write abs"
             yield Fault("threshold_mode", message)
 
-    def is_better(self, value: float, best: float | None, *, threshold: float) -> bool:
+    def is_better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best so far by more than the threshold; the first always does."""
         if best is None:
             return True
-        if self.mode == "max":
-            return value > (best * (1.0 + threshold) if self.threshold_mode == "rel" else best + threshold)
-        return value < (best * (1.0 - threshold) if self.threshold_mode == "rel" else best - threshold)
+        margin = self.threshold if self.mode == "max" else -self.threshold
+        bar = best * (1.0 + margin) if self.threshold_mode == "rel" else best + margin
+        return value > bar if self.mode == "max" else value < bar
 
-
-def lowered(multiplier: float, *, factor: float, floor: float, eps: float) -> float | None:
-    """Return max(M·factor, floor), none when that changes M by no more than eps."""
-    new = max(multiplier * factor, floor)
-    return new if multiplier - new > eps else None
+    def lowered(self, multiplier: float) -> float | None:
+        """Return max(M·factor, min_factor), none when that changes M by no more than eps."""
+        new = max(multiplier * self.factor, self.min_factor)
+        return new if multiplier - new > self.eps else None
 
 
 State = dict[str, Any]
