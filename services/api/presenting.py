@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.api import schemas
+from services.api.errors import client_place
 from shared.db.aliases import AliasRow
 from shared.db.blobs import CheckpointRow
 from shared.db.datasets import DatasetRow
@@ -112,8 +114,9 @@ def job_answer(row: JobRow) -> schemas.JobAnswer:
     """Return a job with its schedule in whole steps and what is odd about it."""
     plain = row.resolved_schedule
     found = warnings(ResolvedSchedule.model_validate(plain)) if plain else []
+    placed = [replace(one, loc=tuple(client_place(one.loc, row.spec))) for one in found]
     return schemas.JobAnswer.model_validate(
-        {**_summary(row), "resolved_schedule": plain, "warnings": warning_answers(found)}
+        {**_summary(row), "resolved_schedule": plain, "warnings": warning_answers(placed)}
     )
 
 

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    TypeAdapter,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from services.api.drawing import Chart, Mark, Panel, Series
 from services.api.drawing.chart import AxisScale
@@ -50,19 +42,10 @@ class LabelledSchedule(Request):
 
     label: Annotated[str, Field(min_length=1, max_length=80)]
     schedule: ScheduleSpec
-    _short: bool = PrivateAttr(default=False)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _remembers_its_form(cls, value: object, parse: ModelWrapValidatorHandler[Self]) -> Self:
-        one = parse(value)
-        written = value.get("schedule") if isinstance(value, dict) else None
-        one._short = isinstance(written, dict) and "name" in written  # noqa: SLF001  # of this class
-        return one
 
     def place(self, loc: Sequence[str | int], index: int) -> list[str | int]:
         """Return where something of this schedule stands in the body, as the client wrote it."""
-        body = {"schedule": {"name": ""}} if self._short else None
+        body = {"schedule": {"name": ""}} if self.schedule.short else None
         return ["schedules", index, *client_place(loc, body)]
 
 

@@ -24,6 +24,7 @@ from shared.db.engine import Connection, Database
 from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
 from shared.lifecycle import DatasetStatus, JobKind, JobStatus
 from shared.logs import logger
+from shared.schedules import AS_WRITTEN
 from shared.specs.dataset import DatasetSummary
 from shared.specs.ids import new_uuid, parse_id
 from shared.specs.job import JobSpec
@@ -42,8 +43,11 @@ class Asked:
 
 
 def canonical(spec: BaseModel) -> dict[str, object]:
-    """Return a spec as plain JSON values, defaults written out. Raises `Refused` for the character U+0000."""
-    plain: dict[str, object] = spec.model_dump(mode="json")
+    """Return a spec as plain JSON values, defaults written out, a schedule in the form in which it came.
+
+    Raises `Refused` for the character U+0000.
+    """
+    plain: dict[str, object] = spec.model_dump(mode="json", context=AS_WRITTEN)
     if "\\u0000" in json.dumps(plain):
         raise Refused(
             "no text may hold the character U+0000, which PostgreSQL cannot store", code="nul_character"

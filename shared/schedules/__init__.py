@@ -8,11 +8,12 @@ from shared.schedules.menu import CATALOG, PHASES, Entry
 from shared.schedules.phase import ANY_OPTIMIZER, Breakpoint, OptimizerTraits
 from shared.schedules.resolved import LrEvent, ResolvedSchedule, multiplier_at
 from shared.schedules.sampling import sample_steps
-from shared.schedules.spec import GroupParams, ScheduleSpec
+from shared.schedules.spec import AS_WRITTEN, GroupParams, ScheduleSpec
 from shared.schedules.stats import Stats, stats
 
 __all__ = [
     "ANY_OPTIMIZER",
+    "AS_WRITTEN",
     "CATALOG",
     "FROM_SCRATCH",
     "PHASES",

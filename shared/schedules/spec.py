@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from shared.schedules.bounds import MAX_RATE, few_fields
@@ -12,6 +24,8 @@ from shared.schedules.feedback import OneFeedback
 from shared.schedules.menu import OnePhase
 
 _OF_THE_WHOLE = ("base_lr", "phases", "groups", "feedback")
+AS_WRITTEN = "as_written"
+"""Context of a dump in which a schedule that came as one phase is written as one again."""
 
 
 class GroupParams(BaseModel):
@@ -33,7 +47,7 @@ def _at_least_one(phases: tuple[OnePhase, ...]) -> tuple[OnePhase, ...]:
     return phases
 
 
-class ScheduleSpec(BaseModel):
+class ScheduleSpec(BaseModel):  # noqa: PLW1641 - its groups are a dict, so it never had a hash
     """A base learning rate, the phases that follow one another, factors for groups, and who listens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -47,6 +61,16 @@ class ScheduleSpec(BaseModel):
     groups: Annotated[dict[GroupName, GroupParams], BeforeValidator(few_fields)] = {}
     feedback: OneFeedback | None = None
     """Changes the rate by what validation shows; a preview knows of no validation and shows M = 1."""
+    _short: bool = PrivateAttr(default=False)
+
+    @property
+    def short(self) -> bool:
+        """Whether it was written as one phase, so that places in it name no phases."""
+        return self._short
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another is the same schedule, in whichever form either was written."""
+        return isinstance(other, ScheduleSpec) and self.__dict__ == other.__dict__
 
     @classmethod
     def from_shorthand(cls, value: object) -> object:
@@ -63,10 +87,23 @@ class ScheduleSpec(BaseModel):
         phase = {key: item for key, item in value.items() if key not in _OF_THE_WHOLE}
         return {**whole, "phases": [{"duration": "rest", **phase}]}
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _one_phase_needs_no_list(cls, value: object) -> object:
-        return cls.from_shorthand(few_fields(value))
+    def _one_phase_needs_no_list(cls, value: object, parse: ModelWrapValidatorHandler[Self]) -> Self:
+        spec = parse(cls.from_shorthand(few_fields(value)))
+        if isinstance(value, dict) and "name" in value:
+            spec._short = True  # noqa: SLF001 - of this class
+        return spec
+
+    @model_serializer(mode="wrap")
+    def _in_the_form_asked_for(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        plain: dict[str, Any] = dump(self)
+        if not self.short or info.context != AS_WRITTEN:
+            return plain
+        (phase,) = plain.pop("phases")
+        return {**phase, **plain}  # both have a base_lr; one phase alone cannot be given its own
 
     @classmethod
     def parse(cls, value: object) -> Self:

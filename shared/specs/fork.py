@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.schedules import ScheduleSpec
@@ -42,8 +42,3 @@ class ForkSpec(Spec):
     """The model that the result is a version of; without one the parent's."""
     publish: Publish | Literal["never"] | None = None
     """What to do with the finished model; without it as the parent does."""
-
-    @field_validator("schedule", mode="before")
-    @classmethod
-    def _one_phase_needs_no_list(cls, value: object) -> object:
-        return ScheduleSpec.from_shorthand(value)

@@ -133,8 +133,3 @@ class JobSpec(TrainingSpec):
 
     schedule: ScheduleSpec
     seed: Seed = 0
-
-    @field_validator("schedule", mode="before")
-    @classmethod
-    def _one_phase_needs_no_list(cls, value: object) -> object:
-        return ScheduleSpec.from_shorthand(value)

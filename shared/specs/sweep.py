@@ -42,11 +42,6 @@ class Arm(Spec):
     optimizer: OptimizerParams | None = None
     """In place of the job's, for optimizers that take the place of a schedule."""
 
-    @field_validator("schedule", mode="before")
-    @classmethod
-    def _one_phase_needs_no_list(cls, value: object) -> object:
-        return ScheduleSpec.from_shorthand(value)
-
 
 class Target(Spec):
     """A validation metric and the value that counts as reached."""

@@ -27,16 +27,44 @@ def test_a_job_is_accepted_with_its_steps_and_its_schedule_in_whole_steps(
     assert answer.status_code == 202
     assert answer.headers["location"] == f"{JOBS}/{job['id']}"
     assert (job["status"], job["step"], job["total_steps"], job["steps_per_epoch"]) == ("queued", 0, 100, 4)
-    assert job["spec"]["schedule"]["phases"][0]["name"] == "cosine"
+    assert job["spec"]["schedule"]["name"] == "cosine"  # in the form in which it came
     assert job["resolved_schedule"]["total_steps"] == 100
     assert datetime.fromisoformat(job["created_at"]).utcoffset() is not None
     assert client.get(answer.headers["location"]).json() == job
 
 
-def test_odd_schedules_are_accepted_with_warnings(client: httpx.Client, database: Database) -> None:
-    schedule = {"name": "linear", "base_lr": 0.1, "start_factor": 0.0}
+WSD = {"name": "wsd", "num_warmup_steps": "0st", "num_decay_steps": "5st"}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "places"),
+    [
+        ({"base_lr": 0.1, **WSD}, [["schedule", "num_decay_steps"]]),
+        (
+            {"base_lr": 0.1, "phases": [{"duration": "rest", **WSD}]},
+            [["schedule", "phases", 0, "num_decay_steps"]],
+        ),
+        ({"name": "linear", "base_lr": 0.1, "start_factor": 0.0}, [["schedule"]]),
+    ],
+)
+def test_odd_schedules_are_accepted_with_warnings_placed_as_they_were_written(
+    client: httpx.Client, database: Database, schedule: dict[str, object], places: list[list[str | int]]
+) -> None:
     job = client.post(JOBS, json=job_body(ready_dataset(database), schedule=schedule)).json()
-    assert "starts_at_zero" in [w["code"] for w in job["warnings"]]
+    assert [warning["loc"] for warning in job["warnings"]] == places
+    assert client.get(f"{JOBS}/{job['id']}").json()["warnings"] == job["warnings"]
+    again = client.post(JOBS, json={**job["spec"], "model": "another"}).json()
+    assert again["spec"] == {**job["spec"], "model": "another"}
+
+
+def test_both_forms_of_one_schedule_are_the_same_request(client: httpx.Client, database: Database) -> None:
+    body, key = job_body(ready_dataset(database)), {"Idempotency-Key": "once"}
+    short = {"name": "cosine", "base_lr": 0.1}
+    listed = {"base_lr": 0.1, "phases": [{"name": "cosine", "duration": "rest"}]}
+    first, second = (
+        client.post(JOBS, json={**body, "schedule": one}, headers=key).json() for one in (short, listed)
+    )
+    assert first == second
 
 
 @pytest.mark.parametrize(

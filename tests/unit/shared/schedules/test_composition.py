@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 import pytest
 
-from shared.schedules import OptimizerTraits, ResolvedSchedule, ScheduleSpec, multiplier_at, resolve, stats
+from shared.schedules import (
+    AS_WRITTEN,
+    CATALOG,
+    PHASES,
+    OptimizerTraits,
+    ResolvedSchedule,
+    ScheduleSpec,
+    multiplier_at,
+    resolve,
+    stats,
+)
 from shared.schedules.admission import phase_steps
 
 ADAM = OptimizerTraits("adam", cycles_momentum=True, momentum=0.9)
@@ -114,6 +124,18 @@ def test_one_phase_needs_no_list():
     assert ScheduleSpec.from_shorthand(short) == long
     assert ScheduleSpec.from_shorthand(long) == long
     assert ScheduleSpec.parse(short) == ScheduleSpec.parse(long)
+    assert (ScheduleSpec.parse(short).short, ScheduleSpec.parse(long).short) == (True, False)
+
+
+@pytest.mark.parametrize("name", [*PHASES, "plateau", "greedy"])
+def test_a_schedule_is_written_again_in_the_form_in_which_it_came(name: str):
+    spec = ScheduleSpec.parse(CATALOG[name].example)
+    plain, listed = spec.model_dump(mode="json", context=AS_WRITTEN), spec.model_dump(mode="json")
+    assert "phases" in listed
+    assert ("phases" in plain) == ("phases" in CATALOG[name].example)
+    for written, short in ((plain, spec.short), (listed, False)):
+        again = ScheduleSpec.parse(written)
+        assert (again, again.short) == (spec, short)
 
 
 def test_borders_are_rounded_cumulatively_so_that_phases_tile():
