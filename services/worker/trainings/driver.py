@@ -73,6 +73,7 @@ class Driver:
     def run(self) -> None:
         """Train, judge, pack and finish. Raises `Preempted`, `Fenced`, `Diverged`, `Unavailable`."""
         self._resume()
+        self._session.recall_flow(self._journal.recall)
         self._steering.heard(
             self._session.begin_events(step=self._recorder.step, after_seq=self._steering.last_seq)
         )
@@ -167,6 +168,7 @@ class Driver:
             try:
                 return finite(self._plan.validate())
             except Diverged as error:
+                self._journal.tell()
                 raise Diverged(self._journal.explain_after(error.detail)) from None
 
     def _save(self, *, best: bool) -> None:

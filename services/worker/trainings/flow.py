@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -13,7 +13,7 @@ from services.worker.training.diagnostics import FlowWatch
 from services.worker.training.divergence import explained, explained_after
 from services.worker.training.loop import Point
 from shared.db.gradients import FlowRows
-from shared.gradients import Detector, FindingKind, FlowFinding
+from shared.gradients import Detector, FindingKind, FlowFinding, Sample
 
 REMEMBERED = 256
 """Updates before a divergence that are searched for where it began."""
@@ -26,23 +26,38 @@ MEASURES = {
 
 
 class FlowJournal:
-    """The samples of one attempt, what they have shown, and its last updates."""
+    """The samples of one attempt, what they and those before it have shown, and its last updates."""
 
     def __init__(self, watch: FlowWatch) -> None:
         self.watch = watch
         self._detector = Detector(watch.layers)
+        self._untold: list[FlowFinding] = []
         self._past: deque[Point] = deque(maxlen=REMEMBERED)
 
+    def recall(self, samples: Iterable[Sample]) -> None:
+        """Go on from the samples up to the checkpoint; what they show was told when it was made."""
+        self._detector = Detector(self.watch.layers)
+        for sample in samples:
+            self._detector.observe(sample)
+
     def take(self, points: Sequence[Point]) -> FlowRows:
-        """Return the samples among points, and tell of every finding that they complete."""
+        """Return the samples among points, and keep every finding that they complete until it is told."""
         self._past.extend(points)
         samples = self.watch.read(points)
         for sample in samples:
-            for finding in self._detector.observe(sample):
-                _tell(finding)
+            self._untold += self._detector.observe(sample)
         if samples and math.isfinite(samples[-1].total_norm):
             report(Measure.GRADIENT_NORM, samples[-1].total_norm)
         return FlowRows(self.watch.layers, samples)
+
+    def tell(self) -> None:
+        """Tell of what was found, once a checkpoint stands behind it or the job has ended.
+
+        Told earlier, it would be told again by an attempt that goes on from a checkpoint before it.
+        """
+        for finding in self._untold:
+            _tell(finding)
+        self._untold = []
 
     def explain(self) -> str:
         """Return where the divergence began whose first broken point was the last one taken."""

@@ -72,6 +72,8 @@ class Recorder:
         found = self.session.commit(progress)
         if self.steering is not None:
             self.steering.heard(found)
+        if self.journal is not None and checkpoint is not None:
+            self.journal.tell()
         _tell_written(progress, seconds=time.monotonic() - began)
 
     def taken(self, checkpoint: NewCheckpoint | None = None) -> Progress:
@@ -122,8 +124,10 @@ class Recorder:
         """Write the points up to the first broken one, the last of `points`; return where it began."""
         self.step = points[-1].step + 1
         self.session.commit(self._progress(points, columns.head(len(points))))
-        found = f"{broken(columns, len(points) - 1)}; {REMEDY}"
-        return Diverged(self.journal.explain() if self.journal else found)
+        if self.journal is None:
+            return Diverged(f"{broken(columns, len(points) - 1)}; {REMEDY}")
+        self.journal.tell()
+        return Diverged(self.journal.explain())
 
     def away(self, seconds: float) -> None:
         """Leave the time of an evaluation out of what a step takes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from services.worker.measures import Measure, report
 from services.worker.training.checkpoint import Snapshot, from_bytes
 from shared.db.blobs import CheckpointRow, get_checkpoint, last_checkpoint, read_range
 from shared.db.engine import Database, open_database
+from shared.db.gradients import read_samples
 from shared.db.job_writes import (
     Progress,
     Result,
@@ -28,6 +29,7 @@ from shared.db.job_writes import (
 from shared.db.jobs import JobRow, get_job
 from shared.db.lr_events import LrEvents
 from shared.errors import Conflict, Refused
+from shared.gradients import Sample
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -140,6 +142,13 @@ class Session:
         """Return the checkpoint to go on from, none at the first start."""
         return self.database.retrying(
             lambda cx: _snapshot(cx, last_checkpoint(cx, job_id=self.job.id)),
+            patience_seconds=self.patience_seconds,
+        )
+
+    def recall_flow(self, recall: Callable[[Iterator[Sample]], None]) -> None:
+        """Hand over the samples of gradient flow up to the newest checkpoint, anew when repeated."""
+        self.database.retrying(
+            lambda cx: recall(read_samples(cx, job_id=self.job.id)),
             patience_seconds=self.patience_seconds,
         )
 
