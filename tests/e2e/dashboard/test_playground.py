@@ -69,6 +69,15 @@ def test_an_edit_in_the_form_is_at_once_in_the_json_and_in_the_curve(playground:
     assert schedule_on(playground)["phases"][1] == {"name": "cosine", "duration": "rest"}
 
 
+def test_what_a_phase_requires_stands_first_in_its_form(playground: Page):
+    decay = {"name": "exponential", "duration": "rest", "gamma": 0.9}
+    write(playground, {"base_lr": 0.1, "phases": [decay], "feedback": {"name": "plateau"}})
+    playground.get_by_role("tab", name="Form").click()
+    names = playground.locator(".phases .field > label, .phases .field > .label")
+    expect(names).to_have_text(["duration", "gamma", "lr", "decay_steps", "staircase"])
+    expect(playground.locator(".feedback .field > label").first).to_have_text("monitor")
+
+
 def test_an_edit_in_the_json_is_at_once_in_the_form_and_in_the_curve(playground: Page):
     write(playground, CYCLES)
     # Mean of the warm-up 0.075 over 100 steps, of whole and half cycles 0.55 over 900.
@@ -210,7 +219,7 @@ def test_a_training_starts_with_the_schedule_that_is_drawn(playground: Page, dat
         or playground.locator("details.card code").text_content()
         or ""
     )
-    assert (spec["epochs"], spec["schedule"]["base_lr"], spec["schedule"]["phases"][0]["name"]) == (
+    assert (spec["epochs"], spec["schedule"]["base_lr"], spec["schedule"]["name"]) == (
         3,
         0.25,
         "constant",
