@@ -46,6 +46,13 @@ export function field({ name, schema: written, defs, value, path, required = fal
   return { element };
 }
 
+/** Return the fields of an object, those that it requires first; `edit(name)` gives what hears of edits of that one. */
+export function fieldsOf({ schema, defs = {}, values, path, edit }) {
+  const required = (name) => Boolean(schema.required?.includes(name));
+  const names = Object.keys(schema.properties).filter((name) => name !== 'name').sort((one, other) => required(other) - required(one));
+  return names.map((name) => field({ name, schema: schema.properties[name], defs: { ...defs, ...schema.$defs }, value: values[name], path: [...path, name], required: required(name), change: edit(name) }).element);
+}
+
 function shownDefault(value, required) {
   if (required) return 'Required.';
   if (value === undefined || value === null) return '';
@@ -135,8 +142,8 @@ function groupControl({ schema, defs, value, path, change }) {
   const box = h('input', { type: 'checkbox', id: freshId('have') });
   box.checked = Boolean(value);
   const inside = h('div', { class: 'fields-grid' });
-  const draw = () => put(inside, box.checked ? Object.entries(schema.properties).map(([name, one]) => field({ name, schema: one, defs: { ...defs, ...schema.$defs }, value: kept[name], path: [...path, name], required: schema.required?.includes(name),
-    change: (now) => { kept = changed(kept, name, now); change(kept); } }).element) : null);
+  const edit = (name) => (now) => { kept = changed(kept, name, now); change(kept); };
+  const draw = () => put(inside, box.checked ? fieldsOf({ schema, defs, values: kept, path, edit }) : null);
   box.addEventListener('change', () => { draw(); change(box.checked ? kept : undefined); });
   draw();
   return { input: box, wide: true, element: h('div', { class: 'stack' }, h('span', { class: 'check' }, box, h('label', { for: box.id }, 'use it')), inside) };

@@ -1,7 +1,7 @@
 // A schedule as a form: the base rate, the phases one after another, what listens to the training, factors of groups.
 
 import { announce, freshId, h, put } from '../dom.js';
-import { changed, field, read } from './fields.js';
+import { changed, field, fieldsOf, read } from './fields.js';
 
 const GROUPS = ['embeddings', 'body', 'head'];
 
@@ -80,8 +80,7 @@ export class ScheduleForm {
   #phaseFields(phase, at, { json_schema: schema }) {
     // The newest values are read when an edit comes: another field may have changed since this was drawn.
     const edit = (name) => (value) => this.#setPhase(at, changed(this.#schedule.phases[at], name, value));
-    return Object.entries(schema.properties).filter(([name]) => name !== 'name').map(([name, one]) => field({ name, schema: one, defs: schema.$defs ?? {}, value: phase[name], path: ['phases', at, name],
-      required: schema.required?.includes(name), change: edit(name) }).element);
+    return fieldsOf({ schema, values: phase, path: ['phases', at], edit });
   }
 
   #kindPicker(phase, at) {
@@ -126,10 +125,9 @@ export class ScheduleForm {
     picker.addEventListener('change', () => this.#redrawn(changed(this.#schedule, 'feedback', feedbackLike(this.catalogue.get(picker.value))), `Feedback ${picker.value || 'none'}`, `#${picker.id}`));
     const entry = this.catalogue.get(feedback?.name);
     const edit = (name) => (value) => this.#change({ ...this.#schedule, feedback: changed(this.#schedule.feedback, name, value) });
-    const schema = entry?.json_schema ?? { properties: {} };
     return h('section', { class: 'feedback', 'data-path': '["feedback"]' }, h('div', { class: 'head' }, h('label', { for: picker.id }, 'Feedback'), picker), h('small', { class: 'wrong', hidden: true }),
       entry ? h('p', { class: 'quiet purpose' }, entry.purpose, ' The preview cannot know what the training will say, so it shows the plan without it.') : null,
-      h('div', { class: 'fields-grid' }, Object.entries(schema.properties).filter(([name]) => name !== 'name').map(([name, one]) => field({ name, schema: one, defs: schema.$defs ?? {}, value: feedback[name], path: ['feedback', name], required: schema.required?.includes(name), change: edit(name) }).element)));
+      h('div', { class: 'fields-grid' }, entry ? fieldsOf({ schema: entry.json_schema, values: feedback, path: ['feedback'], edit }) : null));
   }
 
   #groups() {
