@@ -22,24 +22,21 @@ from shared.schedules.admission import phase_steps
 
 ADAM = OptimizerTraits("adam", cycles_momentum=True, momentum=0.9)
 
-THREE = {
-    "base_lr": 0.1,
-    "phases": [
-        {"name": "linear", "duration": "5%", "start_factor": 0.01, "end_factor": 0.05},
-        {
-            "name": "cyclic",
-            "duration": "80%",
-            "base_lr": 0.005,
-            "max_lr": 0.1,
-            "shape": "hann",
-            "mode": "triangular2",
-            "step_size_up": "2ep",
-            "momentum": {"base_momentum": 0.85, "max_momentum": 0.95},
-        },
-        {"name": "linear", "duration": "rest", "lr": "previous", "start_factor": 1.0, "end_factor": 0.0},
-    ],
-    "groups": {"embeddings": {"lr_mult": 0.1}},
-}
+TWO = [
+    {"name": "linear", "duration": "5%", "start_factor": 0.01, "end_factor": 0.05},
+    {
+        "name": "cyclic",
+        "duration": "80%",
+        "base_lr": 0.005,
+        "max_lr": 0.1,
+        "shape": "hann",
+        "mode": "triangular2",
+        "step_size_up": "2ep",
+        "momentum": {"base_momentum": 0.85, "max_momentum": 0.95},
+    },
+]
+TO_ZERO = {"name": "linear", "duration": "rest", "lr": "previous", "start_factor": 1.0, "end_factor": 0.0}
+THREE = {"base_lr": 0.1, "phases": [*TWO, TO_ZERO], "groups": {"embeddings": {"lr_mult": 0.1}}}
 
 
 class Event(NamedTuple):
@@ -68,6 +65,13 @@ def test_three_phases_pass_through_the_values_computed_by_hand(three: ResolvedSc
     }
     assert {step: three.lr(step) for step in wanted} == pytest.approx(wanted, rel=1e-9)
     assert three.borders == (0, 50, 850, 1000)
+
+
+def test_the_last_line_may_as_well_be_a_polynomial_of_power_1(three: ResolvedSchedule):
+    line = {"name": "polynomial", "duration": "rest", "lr": "previous", "power": 1.0, "eta_min": 0.0}
+    spec = ScheduleSpec.parse({"base_lr": 0.1, "phases": [*TWO, line]})
+    other = resolve(spec, total_steps=1000, steps_per_epoch=50, optimizer=ADAM)
+    assert [other.lr(t) for t in range(1001)] == pytest.approx([three.lr(t) for t in range(1001)], abs=1e-17)
 
 
 def test_figures_of_three_phases(three: ResolvedSchedule):

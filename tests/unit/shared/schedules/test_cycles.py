@@ -131,38 +131,6 @@ def test_coslog_is_monotone_between_troughs_and_peaks(cycles: int, steps: int):
         assert stretch in (sorted(stretch), sorted(stretch, reverse=True))
 
 
-def test_the_composition_golden():
-    """Warm-up, Hann cycles that halve, a line to 0: T = 1000, E = 50, borders 50 and 850."""
-    schedule = {
-        "base_lr": 0.1,
-        "phases": [
-            {"name": "linear", "duration": "5%", "start_factor": 0.01, "end_factor": 0.05},
-            {
-                "name": "cyclic",
-                "duration": "80%",
-                "base_lr": 0.005,
-                "max_lr": 0.1,
-                "shape": "hann",
-                "mode": "triangular2",
-                "step_size_up": "2ep",
-                "momentum": {"base_momentum": 0.85, "max_momentum": 0.95},
-            },
-            {"name": "polynomial", "duration": "rest", "lr": "previous", "power": 1.0, "eta_min": 0.0},
-        ],
-    }
-    resolved = run_of(schedule)
-    assert resolved.borders == (0, 50, 850, 1000)
-    at = [0, 49, 50, 100, 150, 250, 350, 550, 750, 850, 999]
-    wanted = [0.001, 0.00492, 0.005, 0.0525, 0.1, 0.005, 0.0525, 0.02875, 0.016875, 0.005, 3.33333e-5]
-    assert [resolved.lr(t) for t in at] == pytest.approx(wanted, abs=1e-10)
-    rates = [resolved.lr(t) for t in range(1000)]
-    assert max(rates) == pytest.approx(0.1)
-    assert math.fsum(rates) / 1000 == pytest.approx(0.022338, abs=5e-7)
-    assert [resolved.momentum(t) for t in (0, 50, 150, 350, 900)] == pytest.approx(
-        [0.9, 0.95, 0.85, 0.90, 0.9]
-    )
-
-
 def test_a_preview_without_an_optimizer_has_no_momentum_outside_the_cycle():
     spec = ScheduleSpec.parse({"name": "one_cycle", "base_lr": 1.0, "max_lr": 1.0, "momentum": {}})
     resolved = resolve(spec, total_steps=100, steps_per_epoch=50, optimizer=ANY_OPTIMIZER)
