@@ -1,11 +1,12 @@
 // The data sets: what was read, and what was wrong with those that were refused.
 
-import { get } from './api.js';
-import { h, put } from './dom.js';
+import { get, post } from './api.js';
+import { announce, h, put } from './dom.js';
 import { ago, bytes, clock, integer, percent, shortId } from './format.js';
 import { pill } from './job_parts.js';
 import { Trouble, code, emptyBox } from './notices.js';
 import { poll } from './poll.js';
+import { twice } from './sweeps/parts.js';
 
 const READING_MS = 1_500;
 const STILL_MS = 15_000;
@@ -17,6 +18,16 @@ export function showDatasets(root, { name, signal }) {
   put(root, h('div', { class: 'head' }, h('h1', {}, 'Data sets')), trouble.element, list);
   let reading = false;
   let shown = '';
+  const cancel = async (id) => {
+    try {
+      await post(`/v1/datasets/${id}/cancel`);
+      announce('Cancel asked for');
+      trouble.acted(null);
+      again();
+    } catch (error) {
+      trouble.acted(error);
+    }
+  };
   const load = async () => {
     const { data } = await get('/v1/datasets?limit=100', { signal });
     trouble.asked(null);
@@ -25,9 +36,9 @@ export function showDatasets(root, { name, signal }) {
     if (JSON.stringify(data) === shown) return;
     shown = JSON.stringify(data);
     const open = opened(list, name);
-    put(list, data.length ? data.map((dataset) => card(dataset, open)) : noDatasets());
+    put(list, data.length ? data.map((dataset) => card(dataset, { open, cancel })) : noDatasets());
   };
-  poll(load, { pause: () => (reading ? READING_MS : STILL_MS), onError: trouble.asked, signal });
+  const again = poll(load, { pause: () => (reading ? READING_MS : STILL_MS), onError: trouble.asked, signal });
 }
 
 function opened(list, name) {
@@ -35,7 +46,7 @@ function opened(list, name) {
   return new Set([...ids, name]);
 }
 
-function card(dataset, open) {
+function card(dataset, { open, cancel }) {
   const facts = [
     ['Rows', integer(dataset.rows)], ['Users', integer(dataset.users)], ['Items', integer(dataset.items)],
     ['Columns', integer(dataset.columns?.length)], ['Version', dataset.version], ['Size', bytes(dataset.size_bytes)], ['sha256', dataset.sha256?.slice(0, 12)],
@@ -44,10 +55,17 @@ function card(dataset, open) {
     h('div', { class: 'head' }, h('h2', {}, dataset.name), pill(dataset.status).element, h('span', { class: 'quiet' }, dataset.kind),
       h('code', { class: 'id', title: dataset.id }, shortId(dataset.id)), h('time', { class: 'quiet push', datetime: dataset.created_at, title: clock(dataset.created_at) }, ago(dataset.created_at))),
     facts.length && dataset.status === 'ready' ? h('dl', { class: 'facts small' }, facts.map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', { class: 'num' }, value)))) : null,
-    dataset.errors?.length ? errorTable(dataset.errors) : null,
+    dataset.status === 'reading' ? h('div', { class: 'actions' }, twice('Cancel', () => cancel(dataset.id))) : null,
+    dataset.errors?.length ? whatWasWrong(dataset.errors) : null,
     dataset.warnings?.length ? h('ul', { class: 'plain-list warn-list' }, dataset.warnings.map((text) => h('li', {}, text))) : null,
     dataset.columns?.length ? columnTable(dataset, open.has(dataset.id)) : null,
     dataset.status === 'ready' ? usage(dataset) : null);
+}
+
+/** A reading that ended by itself or by a person has no place in a file, and nothing to put right there. */
+function whatWasWrong(errors) {
+  const whole = errors.filter((entry) => !entry.file);
+  return whole.length ? h('p', {}, `Nothing was kept: ${whole.map((entry) => entry.came).join(', ')}. Upload the files again.`) : errorTable(errors);
 }
 
 function errorTable(errors) {
