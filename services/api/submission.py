@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from services.api import metrics
 from services.api.admission import Admission, admit
 from services.api.uploads import Upload
-from shared.db import datasets, jobs, registry
+from shared.db import datasets, jobs, readings, registry
 from shared.db.engine import Connection, Database
 from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
 from shared.lifecycle import DatasetStatus, JobKind, JobStatus
@@ -125,8 +125,18 @@ class Submission:
         """Delete a data set's row, then its files. Raises `NotFound`, and `Conflict` while a job needs it."""
         with self.database.begin() as cx:
             datasets.delete_dataset(cx, dataset_id=dataset_id)
-        self.storage.delete_tree(upload_folder(dataset_id))
-        self.storage.delete_tree(dataset_folder(dataset_id))
+        self._delete_files(dataset_id)
+
+    def cancel_reading(self, dataset_id: UUID) -> datasets.DatasetRow:
+        """Ask for the end of a reading; of one that has ended so no file is left.
+
+        Raises `NotFound`, and `Conflict` when the data set was read or refused before.
+        """
+        with self.database.begin() as cx:
+            row = readings.cancel_reading(cx, dataset_id=dataset_id)
+        if row.status == DatasetStatus.REFUSED:
+            self._delete_files(dataset_id)
+        return row
 
     def resume_job(self, job_id: UUID) -> jobs.JobRow:
         """Queue a paused or failed training again, and send its message. Raises `NotFound` and `Conflict`."""
@@ -173,6 +183,10 @@ class Submission:
                 note(cx, job_ids=job_ids)
         except Unavailable:
             _log.warning("publication_not_noted", job_id=str(job_ids[0]))
+
+    def _delete_files(self, dataset_id: UUID) -> None:
+        self.storage.delete_tree(upload_folder(dataset_id))
+        self.storage.delete_tree(dataset_folder(dataset_id))
 
     def _training(
         self, spec: JobSpec, admission: Admission, row: datasets.DatasetRow, asked: Asked

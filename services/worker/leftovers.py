@@ -1,4 +1,4 @@
-"""Files that nobody needs any more: uploads that were read or refused, and data sets that were deleted."""
+"""Files that nobody needs any more: uploads that were read, and data sets that were refused or deleted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def delete_leftovers(storage: Storage, *, known: Mapping[UUID, str], now: float 
 def _unneeded(kind: str, status: str | None) -> bool:
     if status is None:
         return True
-    return kind == "uploads" and status != "reading"
+    return status == "refused" if kind == "datasets" else status != "reading"
 
 
 def _folders(storage: Storage) -> set[tuple[str, UUID]]:

@@ -225,7 +225,8 @@ def _settled(cx: Connection, ended: Ended, *, cause: str, came_from: JobStatus =
     moved = Transition(from_status=came_from, to_status=status, cause=cause, detail=detail)
     record_event(cx, job_id=ended.job_id, transition=moved)
     if status in (JobStatus.FAILED, JobStatus.CANCELLED):
-        settle_reading(cx, job_id=ended.job_id, message=f"reading ended: {ended.error_code or 'cancelled'}")
+        why = f"reading ended: {ended.error_code}" if ended.error_code else "reading was cancelled"
+        settle_reading(cx, job_id=ended.job_id, message=why)
     return Ended(job_id=ended.job_id, kind=ended.kind, status=status, error_code=ended.error_code)
 
 

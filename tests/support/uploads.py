@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.worker.data.findings import UnreadableFiles
-from services.worker.data.ingest import forget_uploads, ingest
+from services.worker.data.ingest import forget_files, ingest
 from services.worker.data.interactions import Interactions, load_interactions
 from services.worker.data.limits import Limits
 from services.worker.data.records import Records, load_records
@@ -45,7 +45,7 @@ class Upload:
             return ingest(self.storage, dataset_id=DATASET, version=1, spec=asked, limits=limits)
         except UnreadableFiles:
             assert self.storage.list(upload_folder(DATASET)) == before, "a retry must find the files again"
-            forget_uploads(self.storage, dataset_id=DATASET)
+            forget_files(self.storage, dataset_id=DATASET, version=1)
             raise
 
     def refused(self, kind: str, *, limits: Limits = LIMITS, **spec: object) -> tuple[ReadingError, ...]:

@@ -1,4 +1,4 @@
-"""Data sets: upload, look, sample, delete."""
+"""Data sets: upload, look, sample, stop a reading, delete."""
 
 from __future__ import annotations
 
@@ -73,6 +73,12 @@ def sample_dataset(
 ) -> SampleAnswer:
     """Return the first rows as they were read, for a person to check."""
     return SampleAnswer(data=parts.submission.sample(parse_id("ds", dataset_id))[:limit])
+
+
+@router.post("/{dataset_id}/cancel", status_code=202, dependencies=[needs("data")])
+def cancel_reading(dataset_id: str, parts: Parts) -> DatasetAnswer:
+    """Ask the reading of a data set to end; it is then refused, and nothing of it is kept."""
+    return dataset_answer(parts.submission.cancel_reading(parse_id("ds", dataset_id)))
 
 
 @router.delete("/{dataset_id}", status_code=204, dependencies=[needs("data")])

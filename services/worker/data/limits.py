@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -37,10 +38,21 @@ class Limits:
 
 
 class Meter:
-    """Counts rows and decoded bytes of all files of a set; raises `UnreadableFiles` beyond the limits."""
+    """Counts rows and decoded bytes of all files of a set; raises `UnreadableFiles` beyond the limits.
 
-    def __init__(self, limits: Limits, *, uploaded_bytes: int, findings: Findings) -> None:
+    Between two batches it calls `leave_if_asked`, which raises when the reading is to stop.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        uploaded_bytes: int,
+        findings: Findings,
+        leave_if_asked: Callable[[], None],
+    ) -> None:
         self.limits = limits
+        self._leave_if_asked = leave_if_asked
         self._findings = findings
         self._byte_limit = max(FREE_BYTES, int(limits.expansion * uploaded_bytes))
         self._rows = 0
@@ -64,6 +76,7 @@ class Meter:
 
     def count(self, file: str, batch: pa.RecordBatch) -> None:
         """Count a batch as it was decoded."""
+        self._leave_if_asked()
         self._rows += batch.num_rows
         self._check_rows(file, self._rows)
         for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -30,6 +30,7 @@ from shared.db.jobs import JobRow, get_job
 from shared.db.lr_events import LrEvents
 from shared.errors import Conflict, Refused
 from shared.gradients import Sample
+from shared.lifecycle import JobStatus
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -93,12 +94,12 @@ class Session:
             patience_seconds=self.patience_seconds,
         )
 
-    def give_back(self) -> None:
-        """Let the job go in good order: cancelled, paused or queued, as was asked."""
-        self.database.retrying(
+    def give_back(self) -> JobStatus:
+        """Let the job go in good order: cancelled, paused or queued, as was asked; return which."""
+        return self.database.retrying(
             lambda cx: yield_up(cx, job_id=self.job.id, fence=self.fence),
             patience_seconds=self.patience_seconds,
-        )
+        ).status
 
     def finish(self, progress: Progress, result: Result) -> None:
         """Write the package and the final state together."""

@@ -7,7 +7,7 @@ from shared.db.datasets import set_ready, set_refused
 from shared.db.engine import Database
 from tests.e2e.dashboard.served import Served
 from tests.e2e.dashboard.world import publish_films, publish_ward
-from tests.support.rows import add_dataset
+from tests.support.rows import add_dataset, add_job
 
 pytestmark = pytest.mark.browser
 
@@ -127,3 +127,16 @@ def test_data_sets_show_their_columns_and_the_places_that_were_refused(
     expect(broken.get_by_role("row", name="ratings.csv")).to_contain_text(
         "17ratinga numbera text of 4 letters"
     )
+
+
+def test_a_reading_can_be_cancelled_on_the_page(signed_in: Page, served: Served, database: Database):
+    with database.begin() as cx:
+        add_job(cx, kind="ingest", dataset_id=add_dataset(cx, name="too much"), dataset_version=1)
+    signed_in.get_by_role("link", name="Data sets", exact=True).click()
+    reading = signed_in.get_by_role("article").filter(has_text="too much")
+    expect(reading).to_contain_text("reading")
+    reading.get_by_role("button", name="Cancel").click()
+    reading.get_by_role("button", name="Really cancel?").click()
+    expect(reading).to_contain_text("refused")
+    expect(reading).to_contain_text("Nothing was kept: reading was cancelled. Upload the files again.")
+    expect(reading.get_by_role("button")).to_have_count(0)

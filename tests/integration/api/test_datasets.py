@@ -15,11 +15,13 @@ import pytest
 from services.api.main import create_app
 from shared.db.datasets import set_refused
 from shared.db.engine import Database
-from shared.db.jobs import JobFilter, list_jobs, request_cancel
-from shared.specs.ids import parse_id
+from shared.db.job_writes import finish_reading
+from shared.db.jobs import JobFilter, list_jobs
+from shared.specs.ids import new_uuid, parse_id
 from shared.storage import Storage, dataset_folder
 from tests.support.gateway import Gateway, gateway_settings, serving
 from tests.support.patience import until
+from tests.support.rows import claim_one
 from tests.support.training import FILMS, ready_dataset, running_job
 
 DATASETS = "/v1/datasets"
@@ -210,14 +212,38 @@ def test_a_sample_of_a_set_still_being_read_is_a_conflict(client: httpx.Client) 
     assert client.get(f"{DATASETS}/{made}/sample").status_code == 409
 
 
-def test_a_deleted_data_set_is_gone_with_its_files(
+def test_a_cancelled_reading_leaves_a_refused_data_set_without_files(
     gateway: Gateway, client: httpx.Client, database: Database
 ) -> None:
     made = client.post(DATASETS, files=parts(("a.csv", CSV))).json()["id"]
-    assert client.delete(f"{DATASETS}/{made}").status_code == 409  # it is being read
+    answer = client.post(f"{DATASETS}/{made}/cancel")
+    assert (answer.status_code, answer.json()["status"], stored(gateway)) == (202, "refused", [])
+    (error,) = answer.json()["errors"]
+    assert (error["wanted"], error["came"]) == ("a reading that ends", "reading was cancelled")
+    again = client.post(f"{DATASETS}/{made}/cancel")
+    assert (again.status_code, again.json()) == (202, answer.json())
     with database.begin() as cx:
         (job,) = list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))
-        request_cancel(cx, job_id=job.id)
+    assert job.status == "cancelled"
+
+
+def test_a_reading_that_has_ended_cannot_be_cancelled(client: httpx.Client, database: Database) -> None:
+    made = client.post(DATASETS, files=parts(("a.csv", CSV))).json()["id"]
+    with database.begin() as cx:
+        fence = claim_one(cx).fence
+        (job,) = list_jobs(cx, limit=10, only=JobFilter(kinds=("ingest",)))
+        finish_reading(cx, job_id=job.id, fence=fence, summary=FILMS)
+    answer = client.post(f"{DATASETS}/{made}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_state")
+    assert answer.json()["detail"] == "the data set is ready; wanted one that is still being read"
+    assert client.get(f"{DATASETS}/{made}").json()["status"] == "ready"
+    assert client.post(f"{DATASETS}/ds_{new_uuid()}/cancel").status_code == 404
+
+
+def test_a_deleted_data_set_is_gone_with_its_files(gateway: Gateway, client: httpx.Client) -> None:
+    made = client.post(DATASETS, files=parts(("a.csv", CSV))).json()["id"]
+    assert client.delete(f"{DATASETS}/{made}").status_code == 409  # it is being read
+    assert client.post(f"{DATASETS}/{made}/cancel").status_code == 202
     assert client.delete(f"{DATASETS}/{made}").status_code == 204
     assert client.get(f"{DATASETS}/{made}").status_code == 404
     assert client.delete(f"{DATASETS}/{made}").status_code == 404

@@ -7,17 +7,20 @@ from uuid import UUID
 
 import pytest
 
+from services.worker.trainings.driver import Preempted
 from services.worker.trainings.ingest import read_dataset
 from services.worker.trainings.session import Session, StopFlag
 from shared.db.datasets import get_dataset
 from shared.db.engine import Database
 from shared.db.jobs import get_job
-from shared.errors import Fenced
+from shared.db.readings import cancel_reading
+from shared.errors import Conflict, Fenced
 from shared.lifecycle import JobKind
 from shared.settings import Settings
-from shared.storage import Storage, upload_folder
+from shared.storage import Storage, dataset_folder, upload_folder
 from tests.support.rows import add_dataset, add_job, claim_one
 
+RIGHT = b"user,item\n1,2\n2,3\n"
 WRONG = b"user,item\n1,2\n,3\n"
 
 
@@ -29,17 +32,29 @@ class Reading:
         with database.begin() as cx:
             self.dataset_id = add_dataset(cx)
             spec = {"name": "films", "kind": "interactions"}
-            self.job_id = add_job(cx, kind=JobKind.INGEST, spec=spec, dataset_id=self.dataset_id).id
+            of = {"dataset_id": self.dataset_id, "dataset_version": 1}
+            self.job_id = add_job(cx, kind=JobKind.INGEST, spec=spec, **of).id
         self.storage.save(f"{upload_folder(self.dataset_id)}/ratings.csv", [content])
 
     def claimed(self) -> int:
         with self.database.begin() as cx:
             return claim_one(cx).fence
 
-    def run(self, *, fence: int) -> None:
+    def run(self, *, fence: int, stop: StopFlag | None = None) -> None:
         with self.database.begin() as cx:
             row = get_job(cx, job_id=self.job_id)
-        read_dataset(Session(row, fence, self.database, self.storage, Settings(lease_seconds=3), StopFlag()))
+        settings = Settings(lease_seconds=3)
+        read_dataset(Session(row, fence, self.database, self.storage, settings, stop or StopFlag()))
+
+    def cancel(self) -> str:
+        with self.database.begin() as cx:
+            return cancel_reading(cx, dataset_id=self.dataset_id).status
+
+    def states(self) -> tuple[str, str]:
+        """Return those of the data set and of the job."""
+        with self.database.begin() as cx:
+            dataset = get_dataset(cx, dataset_id=self.dataset_id)
+            return dataset.status, get_job(cx, job_id=self.job_id).status
 
     def uploads(self) -> list[str]:
         return [path.rsplit("/", 1)[-1] for path in self.storage.list(upload_folder(self.dataset_id))]
@@ -61,3 +76,56 @@ def test_a_refusal_that_was_not_recorded_is_found_again(database: Database, tmp_
     reading.run(fence=fence)
     assert errors_of(database, reading.dataset_id) == [("ratings.csv", 2)]
     assert reading.storage.list("uploads") == reading.storage.list("datasets") == []
+
+
+@pytest.fixture
+def reading(database: Database, tmp_path: Path) -> Reading:
+    """Files that can be read; of an attempt that was killed something half-written is left."""
+    made = Reading(database, tmp_path, RIGHT)
+    made.storage.save(f"{dataset_folder(made.dataset_id, 1)}/interactions.parquet", [b"PAR1"])
+    return made
+
+
+def test_a_reading_that_waits_is_cancelled_at_once_and_again_without_a_change(reading: Reading):
+    assert reading.cancel() == "refused"
+    assert reading.states() == ("refused", "cancelled")
+    assert reading.cancel() == "refused"
+
+
+def test_a_running_reading_leaves_no_file_when_it_is_cancelled(reading: Reading):
+    stop = StopFlag()
+    stop.requested = True  # as SIGTERM does
+    fence = reading.claimed()
+    assert reading.cancel() == reading.cancel() == "reading"
+    with pytest.raises(Preempted):
+        reading.run(fence=fence, stop=stop)
+    assert reading.states() == ("refused", "cancelled")
+    assert reading.storage.list("uploads") == reading.storage.list("datasets") == []
+
+
+def test_a_reading_whose_worker_stops_begins_again_with_all_its_files(reading: Reading):
+    stop = StopFlag()
+    stop.requested = True
+    with pytest.raises(Preempted):
+        reading.run(fence=reading.claimed(), stop=stop)
+    assert (reading.states(), reading.uploads()) == (("reading", "queued"), ["ratings.csv"])
+    reading.run(fence=reading.claimed())
+    assert reading.states() == ("ready", "succeeded")
+
+
+def test_a_reading_that_lost_its_lease_deletes_nothing_of_the_one_that_has_it(reading: Reading):
+    stop = StopFlag()
+    stop.requested = True
+    fence = reading.claimed()
+    with pytest.raises(Fenced):
+        reading.run(fence=fence - 1, stop=stop)
+    assert reading.uploads() == ["ratings.csv"]
+
+
+def test_a_reading_that_ended_before_the_cancel_was_heard_stays_read(reading: Reading):
+    fence = reading.claimed()
+    assert reading.cancel() == "reading"
+    reading.run(fence=fence)
+    assert reading.states() == ("ready", "succeeded")
+    with pytest.raises(Conflict, match="the data set is ready; wanted one that is still being read"):
+        reading.cancel()

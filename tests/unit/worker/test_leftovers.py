@@ -33,6 +33,11 @@ def test_a_set_that_was_read_keeps_only_its_columns(storage: Storage):
     assert storage.list("datasets") == [f"datasets/{OLD}/v1/interactions.parquet"]
 
 
+def test_a_set_that_was_refused_keeps_nothing(storage: Storage):
+    found = delete_leftovers(storage, known={OLD: "refused"}, now=MADE + 9 * DAY)
+    assert found == [f"datasets/{OLD}", f"uploads/{OLD}"]
+
+
 def test_files_without_a_row_go_after_a_day(storage: Storage):
     assert delete_leftovers(storage, known={}, now=MADE + DAY - 1) == []
     assert delete_leftovers(storage, known={}, now=MADE + DAY + 1) == [f"datasets/{OLD}", f"uploads/{OLD}"]
