@@ -22,10 +22,21 @@ from shared.graphs.netgraph_levels import Level, at_level
 from shared.graphs.netgraph_picture import HeatName, net_drawing
 
 FORMS = (JSON, SVG, PNG, DOT, MERMAID, ONNX)
+ONNX_IS_HERE = "Its ONNX form is here all the same: Accept application/onnx"
 NO_GRAPH = (
     "this version was packaged without a graph of its net; train or fork its job again to get a version with "
-    "one. Its ONNX form is here all the same: Accept application/onnx"
+    f"one. {ONNX_IS_HERE}"
 )
+NO_OPERATIONS = (
+    "this version was packaged without the operations of its net; train or fork its job again to get a "
+    f"version with them, or ask for level=layer. {ONNX_IS_HERE}"
+)
+MEMBERS: dict[Level, tuple[str, str]] = {
+    "op": ("operations.json", NO_OPERATIONS),
+    "layer": ("graph.json", NO_GRAPH),
+    "module": ("graph.json", NO_GRAPH),
+}
+"""Of each level, the member of a package that holds it, and what to say of a package without that."""
 
 
 class NetGraphAnswer(NetGraph):
@@ -77,14 +88,15 @@ def answer(graph: NetGraph, query: NetGraphQuery) -> NetGraphAnswer:
 
 def stored_graph(database: Database, query: NetGraphQuery) -> NetGraph:
     """Read the graph of a version's package alone. Raises `NotFound` where the package holds none."""
+    member, missing = MEMBERS[query.level]
     with database.begin() as cx:
         row = get_version(cx, name=query.model, version=query.version)
         try:
-            text = read_member(open_blob(cx, blob=row.blob()), "graph.json")
+            text = read_member(open_blob(cx, blob=row.blob()), member)
         except Refused as error:
             raise _damaged() from error
     if text is None:
-        raise NotFound(NO_GRAPH, code="graph_not_found")
+        raise NotFound(missing, code="graph_not_found")
     try:
         return NetGraph.model_validate_json(text)
     except ValidationError:

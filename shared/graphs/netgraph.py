@@ -29,6 +29,8 @@ class NetNode(_Part):
     """`Linear`, `Embedding`, `ReLU`, `add`, …; `input` and `output` for the ends."""
     module: str | None = None
     """The module it belongs to; none for the ends."""
+    layer: str | None = None
+    """Of an operation, the id of the layer that runs it, in the graph of layers."""
     layers: Count = 1
     """How many layers and operations it stands for."""
     inputs: Annotated[tuple[Lengths, ...], Field(strict=False)] = ()

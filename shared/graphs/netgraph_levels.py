@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import hypot
 from typing import Literal
 
 from shared.graphs.netgraph import Lengths, NetEdge, NetGraph, NetNode
 
-Level = Literal["layer", "module"]
+Level = Literal["op", "layer", "module"]
 MANY = 6
-"""Tables side by side that are still drawn one by one."""
+"""Tables, or ways of the same operations, side by side that are still drawn one by one."""
 Key = Callable[[NetNode], str | None]
 
 
 def at_level(graph: NetGraph, level: Level) -> NetGraph:
-    """Return a graph as it is, or with one node for each of its modules."""
-    return graph if level == "layer" else contracted(graph, lambda node: node.module, kind="module")
+    """Return a graph of layers or of operations as it is, or with one node for each of its modules."""
+    return contracted(graph, lambda node: node.module, kind="module") if level == "module" else graph
 
 
 def without_crowds(graph: NetGraph) -> NetGraph:
-    """Return a graph in which many nodes of one type, between the same neighbours, are one."""
+    """Return a graph in which many nodes of one type are one where all before and behind them is alike."""
     before, after = _neighbours(graph)
-    alike: dict[str, list[str]] = {}
-    for node in graph.nodes:
-        alike.setdefault(repr((node.type, node.module, before[node.id], after[node.id])), []).append(node.id)
-    crowds = {node: key for key, nodes in alike.items() if len(nodes) > MANY for node in nodes}
+    ids = [node.id for node in graph.nodes]
+    made, used = _alike(graph, before, order=ids), _alike(graph, after, order=ids[::-1])
+    sizes = Counter((made[i], used[i]) for i in ids)
+    crowds = {i: f"{made[i]}, {used[i]}" for i in ids if sizes[made[i], used[i]] > MANY}
     return contracted(graph, lambda node: crowds.get(node.id))
+
+
+def _alike(graph: NetGraph, beside: Mapping[str, list[str]], *, order: Iterable[str]) -> dict[str, int]:
+    """Return a number for each node, the same for nodes of one type and module with the same on this side."""
+    kinds = {n.id: (n.type, n.module) if n.module else n.id for n in graph.nodes}
+    numbers: dict[object, int] = {}
+    found: dict[str, int] = {}
+    for node in order:
+        key = kinds[node], tuple(found[other] for other in beside[node])
+        found[node] = numbers.setdefault(key, len(numbers))
+    return found
 
 
 def _neighbours(graph: NetGraph) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -25,9 +25,9 @@ class _Quantity:
 
 def net_drawing(graph: NetGraph, *, title: str, level: Level = "layer", heat: HeatName = "none") -> Drawing:
     """Return the drawing of a graph; in colour, a box without the number stays white."""
-    seen = without_crowds(graph) if level == "layer" else at_level(graph, level)
+    seen = at_level(graph, level) if level == "module" else without_crowds(graph)
     quantity = QUANTITIES.get(heat)
-    modules = tuple(dict.fromkeys(n.module for n in seen.nodes if n.module)) if level == "layer" else ()
+    modules = tuple(dict.fromkeys(n.module for n in seen.nodes if n.module)) if level != "module" else ()
     return Drawing(
         title=title,
         description=_description(graph),

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from services.worker.nets import BUILDERS, Net, Sizes, build
 from services.worker.nets.activations import Activation
-from services.worker.package.netgraph import MIN_ROWS, Example, Rows, graph_of_net, net_graph
+from services.worker.package.netgraph import MIN_ROWS, Example, NetGraphs, Rows, graphs_of_net, net_graphs
 from services.worker.package.netgraph.building import on_meta, wiring_of
 from services.worker.package.netgraph.catalogue import KINDS
 from services.worker.package.weights import served_form
@@ -59,8 +59,18 @@ def rows_of(params: AnyNet, *, rows: int, seed: int = 0, items: int = N) -> Rows
     return Rows((numbers_BF, codes_BC), torch.arange(rows) % 2.0, objective_of(task="diagnose"))
 
 
+def graphs(params: AnyNet) -> NetGraphs:
+    return graphs_of_net(net_of(params), name=params.name, rows=rows_of(params, rows=40))
+
+
 def graph(params: AnyNet) -> NetGraph:
-    return graph_of_net(net_of(params), name=params.name, rows=rows_of(params, rows=40))
+    return graphs(params).layers
+
+
+def operations(found: NetGraphs) -> NetGraph:
+    """Return the graph of operations, which there must be."""
+    assert found.operations is not None
+    return found.operations
 
 
 def leaves(net: nn.Module) -> Iterator[str]:
@@ -153,18 +163,21 @@ class TestEveryNet:
     def test_the_net_and_the_generator_are_left_as_they_were(self, params: AnyNet) -> None:
         net = net_of(params)
         before, state = {k: v.clone() for k, v in net.state_dict().items()}, torch.random.get_rng_state()
-        graph_of_net(net, name=params.name, rows=rows_of(params, rows=40))
+        graphs_of_net(net, name=params.name, rows=rows_of(params, rows=40))
         assert torch.equal(torch.random.get_rng_state(), state)
         assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
         assert net.training
         assert all(p.grad is None for p in net.parameters())
 
     def test_the_same_net_and_rows_give_the_same_bytes(self, params: AnyNet) -> None:
-        assert graph(params).to_json() == graph(params).to_json()
+        first, second = graphs(params), graphs(params)
+        assert first.layers.to_json() == second.layers.to_json()
+        assert operations(first).to_json() == operations(second).to_json()
 
     def test_a_stored_graph_is_read_back_as_it_was(self, params: AnyNet) -> None:
-        found = graph(params)
-        assert NetGraph.model_validate_json(found.to_json()) == found
+        found = graphs(params)
+        for each in (found.layers, operations(found)):
+            assert NetGraph.model_validate_json(each.to_json()) == each
 
     def test_modules_hold_every_layer_and_cost_the_same(self, params: AnyNet) -> None:
         near = graph(params)
@@ -182,19 +195,19 @@ class TestEveryNet:
             rows.inputs[0].copy_(
                 torch.linspace(1.2345678, 9.8765432, rows.inputs[0].numel()).view(MIN_ROWS, -1)
             )
-        text = graph_of_net(net_of(params), name=params.name, rows=rows).to_json()
-        told = {abs(x) for x in numbers_in(json.loads(text)) if isinstance(x, float)}
+        found = graphs_of_net(net_of(params), name=params.name, rows=rows)
+        texts = [found.layers.to_json(), operations(found).to_json()]
+        told = {abs(x) for text in texts for x in numbers_in(json.loads(text)) if isinstance(x, float)}
         own = [float(x) for t in rows.inputs if t.is_floating_point() for x in t.flatten()]
         own += net_of(params).eval()(*rows.inputs).flatten().abs().tolist()
         assert not [x for x in own if any(abs(x - y) <= 1e-6 * abs(x) for y in told)]
 
     def test_fewer_than_32_rows_are_not_looked_at(self, params: AnyNet) -> None:
-        texts = {
-            graph_of_net(net_of(params), name=params.name, rows=rows).to_json()
-            for rows in (None, *(rows_of(params, rows=MIN_ROWS - 1, seed=s) for s in (1, 2)))
-        }
+        few = (None, *(rows_of(params, rows=MIN_ROWS - 1, seed=s) for s in (1, 2)))
+        found = [graphs_of_net(net_of(params), name=params.name, rows=rows) for rows in few]
+        texts = {(each.layers.to_json(), operations(each).to_json()) for each in found}
         assert len(texts) == 1
-        assert '"source":"synthetic"' in texts.pop()
+        assert all('"source":"synthetic"' in text for text in texts.pop())
         assert graph(params).sample == SampleFacts(rows=40, source="training")
 
 
@@ -228,7 +241,7 @@ def test_the_flops_of_a_perceptron_are_those_counted_by_hand() -> None:
 
 def test_a_first_layer_without_embeddings_needs_no_gradient_of_its_inputs() -> None:
     net = net_of(MlpParams(hidden=(8,)), sizes=Sizes(numbers=5))
-    found = by_path(graph_of_net(net, name="mlp", rows=None))
+    found = by_path(graphs_of_net(net, name="mlp", rows=None).layers)
     assert (found["body.0"].flops_forward, found["body.0"].flops_backward) == (2 * 5 * 8, 2 * 5 * 8)
 
 
@@ -275,10 +288,10 @@ class Attentive(nn.Module):
         return logits
 
 
-def sequence_graph(net: nn.Module) -> NetGraph:
+def sequence_graphs(net: nn.Module) -> NetGraphs:
     codes_BT = torch.arange(40 * 12).view(40, 12) % 30
     example = Example((codes_BT,), (("B", None),), lambda out: out.square().mean())
-    return net_graph(net.eval(), name="sequence", example=example, modules={})
+    return net_graphs(net.eval(), name="sequence", example=example, modules={})
 
 
 @pytest.mark.parametrize(
@@ -291,7 +304,7 @@ def sequence_graph(net: nn.Module) -> NetGraph:
 def test_fused_layers_are_counted_as_by_hand_and_as_torch_does(
     make: Callable[[], nn.Module], path: str, flops: int
 ) -> None:
-    found = sequence_graph(make())
+    found = sequence_graphs(make()).layers
     assert by_path(found)[path].flops_forward == flops
     assert (
         by_path(found)["events"].bytes_read == 12 * by_path(found)["events"].weights["events.weight"][1] * 4
@@ -319,10 +332,16 @@ class Gated(nn.Module):
 
 
 class TestANetThatCannotBeTraced:
-    def found(self) -> NetGraph:
+    def both(self) -> NetGraphs:
         example = Example((torch.ones(40, 5),), (("B", None),), lambda out: out.square().mean())
         torch.manual_seed(0)
-        return net_graph(Gated().eval(), name="gated", example=example, modules={})
+        return net_graphs(Gated().eval(), name="gated", example=example, modules={})
+
+    def found(self) -> NetGraph:
+        return self.both().layers
+
+    def test_its_operations_are_not_told(self) -> None:
+        assert self.both().operations is None
 
     def test_it_is_watched_and_nothing_is_missing(self) -> None:
         found = self.found()
@@ -351,7 +370,7 @@ class TestANetThatCannotBeTraced:
 def test_a_net_that_cannot_run_has_no_graph() -> None:
     example = Example((torch.ones(40, 3),), (("B", None),), lambda out: out.sum())
     with pytest.raises(RuntimeError):
-        net_graph(Gated().eval(), name="gated", example=example, modules={})
+        net_graphs(Gated().eval(), name="gated", example=example, modules={})
 
 
 def test_nodes_put_together_never_lead_in_a_circle() -> None:

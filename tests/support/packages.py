@@ -18,7 +18,7 @@ from services.worker.package import (
     diagnosis_package,
     recommender_package,
 )
-from services.worker.package.netgraph import graph_of_net
+from services.worker.package.netgraph import graphs_of_net
 from shared.catalog import MfParams, MlpParams, RecommendNet
 from shared.features.records import RecordEncoder
 
@@ -37,8 +37,9 @@ def undrawn(net: Net) -> Papers:
 
 
 def drawn(net: Net) -> Papers:
-    """Return papers with the graph of the net."""
-    return dataclasses.replace(PAPERS, graph=graph_of_net(net, name=type(net).__name__.lower(), rows=None))
+    """Return papers with the graphs of the net."""
+    graphs = graphs_of_net(net, name=type(net).__name__.lower(), rows=None)
+    return dataclasses.replace(PAPERS, graph=graphs.layers, operations=graphs.operations)
 
 
 def columns(

@@ -34,7 +34,10 @@ Alias = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
 
 
-LEVEL = "`layer` shows every layer and operation, `module` one node for each tower, perceptron or head."
+LEVEL = (
+    "`layer` shows every layer, `module` one node for each tower, perceptron or head, `op` every operation "
+    "of torch that the layers run. Packages made by earlier releases have no operations."
+)
 HEAT = "What the boxes of a picture are coloured by; each also says its number."
 GRAPH: dict[int | str, dict[str, Any]] = {
     200: {"model": NetGraphAnswer, "content": documented_forms(SVG, PNG, DOT, MERMAID, ONNX)},

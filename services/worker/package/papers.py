@@ -19,11 +19,14 @@ class Papers:
     origin: Mapping[str, Any]
     graph: NetGraph | None = None
     """Of the net; a package without it is as good for predictions."""
+    operations: NetGraph | None = None
+    """The same in torch's operations."""
 
     @property
     def drawn(self) -> dict[str, bytes]:
-        """The member of a package that holds the graph."""
-        return {} if self.graph is None else {"graph.json": self.graph.to_json().encode()}
+        """The members of a package that hold the graphs."""
+        graphs = {"graph.json": self.graph, "operations.json": self.operations}
+        return {name: graph.to_json().encode() for name, graph in graphs.items() if graph is not None}
 
 
 def as_json(value: object) -> bytes:

@@ -9,7 +9,7 @@ import structlog
 import torch
 from torch import Tensor, nn
 
-from services.worker.package.netgraph import MIN_ROWS, Rows, graph_of_net
+from services.worker.package.netgraph import MIN_ROWS, Rows, graphs_of_net
 from services.worker.package.papers import Papers
 from services.worker.training.loop import Batches, BatchLike
 from services.worker.training.objective import Objective
@@ -35,13 +35,13 @@ class Sitter(Protocol):
 
 
 def with_graph(papers: Papers, sitter: Sitter, *, name: str) -> Papers:
-    """Return the papers with the graph of the net of this name; a net that has none is published without."""
+    """Return the papers with the graphs of the net of this name; a net that has none is published without."""
     try:
-        graph = graph_of_net(sitter.net, name=name, rows=training_rows(sitter))
+        graphs = graphs_of_net(sitter.net, name=name, rows=training_rows(sitter))
     except Exception as error:  # noqa: BLE001 - a trained net is worth more than its picture
         log.warning("the net has no graph", net=name, error=type(error).__name__)
         return papers
-    return dataclasses.replace(papers, graph=graph)
+    return dataclasses.replace(papers, graph=graphs.layers, operations=graphs.operations)
 
 
 def training_rows(sitter: Sitter) -> Rows | None:

@@ -111,7 +111,7 @@ def films(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("films")
-def test_the_net_of_a_version_is_drawn_by_module_or_layer_with_its_layers_as_tables(
+def test_the_net_of_a_version_is_drawn_by_module_layer_or_operation_with_its_layers_as_tables(
     signed_in: Page, served: Served, tmp_path: Path
 ):
     signed_in.goto(f"{served.address}/#/models/films")
@@ -132,6 +132,10 @@ def test_the_net_of_a_version_is_drawn_by_module_or_layer_with_its_layers_as_tab
     graph.get_by_label("Level").select_option("layer")
     expect(graph.locator(".drawing")).to_contain_text("body.0")
     assert graph.locator(".drawing g[transform] > g").count() > modules
+    layers = graph.locator(".drawing g[transform] > g").count()
+    graph.get_by_label("Level").select_option("operations")
+    expect(graph.locator(".drawing")).to_contain_text("addmm")
+    assert graph.locator(".drawing g[transform] > g").count() > layers
     graph.get_by_label("Heat").select_option("parameters")
     expect(graph.locator(".drawing")).to_contain_text("log₁₀ of")
     with signed_in.expect_download() as caught:

@@ -1,7 +1,8 @@
-"""The graph of a version's net over HTTP: every form, both levels, and packages that hold none."""
+"""The graph of a version's net over HTTP: every form, every level, and packages that hold none."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from xml.etree import ElementTree
@@ -9,8 +10,10 @@ from xml.etree import ElementTree
 import httpx
 import numpy as np
 import pytest
+from torch import nn
 
 from services.api.negotiation import DOT, MERMAID, ONNX, PNG, SVG
+from services.worker.package.papers import Papers
 from services.worker.package.parity import run_model
 from shared.catalog import NeumfParams
 from shared.db.blobs import CHUNK_BYTES
@@ -53,10 +56,25 @@ def test_the_level_of_modules_has_one_node_for_each(client: httpx.Client) -> Non
 
 
 @pytest.mark.usefixtures("films")
-def test_pictures_come_in_every_form_by_accept(client: httpx.Client) -> None:
-    answers = {
-        form: client.get(GRAPH, headers={"Accept": form}, params={"heat": "gradient"}) for form in FORMS
+def test_the_level_of_operations_has_those_that_the_layers_run(client: httpx.Client) -> None:
+    graph, layers = client.get(GRAPH, params={"level": "op"}).json(), client.get(GRAPH).json()
+    assert (graph["level"], graph["totals"], graph["sample"]) == ("op", layers["totals"], layers["sample"])
+    assert {"index_select", "mm", "addmm", "add", "relu", "bmm", "squeeze"} <= {
+        node["type"] for node in graph["nodes"]
     }
+    assert {n["layer"] for n in graph["nodes"]} == {None} | {
+        n["id"] for n in layers["nodes"] if n["type"] not in {"input", "output"}
+    }
+    hidden = next(n for n in graph["nodes"] if n["path"] == "body.0" and n["type"] == "addmm")
+    assert (hidden["module"], hidden["flops_forward"]) == ("perceptron", 2 * 8 * 4)
+    assert hidden["outputs"] == [["B·N", 4]]
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize("level", ["op", "layer"])
+def test_pictures_come_in_every_form_by_accept(client: httpx.Client, level: str) -> None:
+    query = {"heat": "gradient", "level": level}
+    answers = {form: client.get(GRAPH, headers={"Accept": form}, params=query) for form in FORMS}
     assert {form: a.headers["content-type"].partition(";")[0] for form, a in answers.items()} == {
         form: form for form in FORMS
     }
@@ -121,6 +139,24 @@ def test_a_package_without_a_graph_says_so_with_a_remedy_and_still_predicts(
     assert client.get(path, headers={"Accept": ONNX}).status_code == 200
     body = {"record": {"n0": 1.0, "n1": 11.0, "c0": "a"}}
     assert client.post("/v1/models/wards/diagnose", json=body).status_code == 200
+
+
+def layers_alone(net: nn.Module) -> Papers:
+    """Return papers as packages had them before there were operations."""
+    return dataclasses.replace(drawn(net), operations=None)
+
+
+def test_a_package_without_operations_says_so_and_shows_its_layers(
+    client: httpx.Client, database: Database
+) -> None:
+    package = tiny_recommender(params=NeumfParams(embedding_dim=4, hidden=(8, 4)), papers=layers_alone)
+    publish(database, model="films", task="recommend", package=package)
+    for form in ("application/json", SVG, DOT):
+        problem = client.get(GRAPH, headers={"Accept": form}, params={"level": "op"})
+        assert (problem.status_code, problem.json()["code"]) == (404, "graph_not_found")
+        assert "level=layer" in problem.json()["detail"]
+    assert [client.get(GRAPH, params={"level": x}).status_code for x in ("layer", "module")] == [200, 200]
+    assert client.get(GRAPH, headers={"Accept": ONNX}, params={"level": "op"}).status_code == 200
 
 
 def test_a_package_with_a_graph_predicts(client: httpx.Client, films: bytes) -> None:

@@ -38,8 +38,16 @@ def test_a_job_leaves_the_graph_of_its_net(school: School) -> None:
     assert all(node.gradient_norm for node in graph.nodes if node.type == "Linear")
 
 
+def test_a_job_leaves_the_operations_of_its_net(school: School) -> None:
+    files = files_of(school)
+    graph, layers = (NetGraph.model_validate_json(files[n]) for n in ("operations.json", "graph.json"))
+    assert (graph.net, graph.totals, graph.sample) == (layers.net, layers.totals, layers.sample)
+    assert {"addmm", "relu", "bmm"} <= {node.type for node in graph.nodes}
+
+
 def test_no_user_and_no_item_is_named_in_it(school: School) -> None:
-    text = files_of(school)["graph.json"].decode()
+    files = files_of(school)
+    text = (files["graph.json"] + files["operations.json"]).decode()
     assert not [name for name in ("u1", "u15", "i0", "i11") if f'"{name}"' in text]
 
 
@@ -48,5 +56,5 @@ def test_a_job_whose_net_cannot_be_drawn_is_published_all_the_same(
 ) -> None:
     monkeypatch.setattr(catalogue, "KINDS", {})
     files = files_of(school)
-    assert "graph.json" not in files
+    assert not {"graph.json", "operations.json"} & files.keys()
     assert "model.onnx" in files

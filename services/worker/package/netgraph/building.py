@@ -10,17 +10,18 @@ from math import prod
 import torch
 from torch import Tensor, fx, nn
 
-from services.worker.package.netgraph.example import Example, Shapes, shapes_of
+from services.worker.package.netgraph.example import COUNTED, Example, Shapes, shapes_of
+from services.worker.package.netgraph.flops import of_a_row
 from services.worker.package.netgraph.hooks import HookWiring
 from services.worker.package.netgraph.modules import modules_of
-from services.worker.package.netgraph.sites import Flops, Site, Wiring
+from services.worker.package.netgraph.operations import operations_of
+from services.worker.package.netgraph.runs import Unsteady
+from services.worker.package.netgraph.sites import Flops, Site, Wiring, weight_of
 from services.worker.package.netgraph.statistics import Statistics, measured
 from services.worker.package.netgraph.wiring import TracedWiring
 from shared.graphs.netgraph import Lengths, NetEdge, NetGraph, NetNode, SampleFacts, Totals, totals_of
 
 ROW = {"B": 1, "N": 1}
-COUNTED_ROWS = 8
-"""Rows whose FLOPs are counted together: a product with one row alone may be none of matrices."""
 NOTHING = Statistics()
 
 
@@ -35,13 +36,38 @@ class _Found:
     modules: Mapping[str, str]
 
 
-def net_graph(net: nn.Module, *, name: str, example: Example, modules: Mapping[str, str]) -> NetGraph:
-    """Return the graph of a net on the CPU in eval mode; `modules` names its attributes' modules.
+@dataclass(frozen=True, slots=True)
+class NetGraphs:
+    """A net's graph in layers, and in operations where they are the same for a batch of any size."""
+
+    layers: NetGraph
+    operations: NetGraph | None
+
+
+def net_graphs(net: nn.Module, *, name: str, example: Example, modules: Mapping[str, str]) -> NetGraphs:
+    """Return the graphs of a net on the CPU in eval mode; `modules` names its attributes' modules.
 
     The net should be a copy: it is left with gradients. Raises what the net raises when it can be neither
     traced nor watched.
     """
     wiring = wiring_of(net, example)
+    layers = _layers(wiring, net, example, name=name, modules=modules)
+    return NetGraphs(layers, _operations(wiring, net, example, layers=layers))
+
+
+def _operations(wiring: Wiring, net: nn.Module, example: Example, *, layers: NetGraph) -> NetGraph | None:
+    """Return the graph of operations; none of a net that is watched, or whose operations change."""
+    if not isinstance(wiring, TracedWiring):
+        return None
+    try:
+        return operations_of(wiring, net, example, layers=layers)
+    except Unsteady:
+        return None
+
+
+def _layers(
+    wiring: Wiring, net: nn.Module, example: Example, *, name: str, modules: Mapping[str, str]
+) -> NetGraph:
     found = _Found(
         sites=wiring.sites,
         shapes=shapes_of(lambda inputs: wiring.run(net, inputs), example),
@@ -81,10 +107,10 @@ def on_meta(net: nn.Module) -> nn.Module:
 def flops_of(wiring: Wiring, net: nn.Module, example: Example) -> dict[str, Flops]:
     """Return the FLOPs of a row at each site, forward and backward, in train mode."""
     state = torch.random.get_rng_state()
-    found = wiring.count(net.train(), example.sized({"B": COUNTED_ROWS, "N": 1}))
+    found = wiring.count(net.train(), example.sized(COUNTED))
     net.eval()
     torch.random.set_rng_state(state)  # dropout drew
-    return {site: Flops(f.forward // COUNTED_ROWS, f.backward // COUNTED_ROWS) for site, f in found.items()}
+    return {site: of_a_row(flops) for site, flops in found.items()}
 
 
 def _nodes(net: nn.Module, found: _Found) -> Iterator[NetNode]:
@@ -106,13 +132,10 @@ def _node(site: Site, found: _Found, held: Mapping[str, nn.Parameter]) -> NetNod
         inputs=arrived,
         outputs=left,
         dtype=found.shapes.dtypes[site.id],
-        weights={name: tuple(p.shape) for name, p in held.items()},
-        parameters=sum(p.numel() for p in held.values()),
-        trainable=sum(p.numel() for p in held.values() if p.requires_grad),
-        bytes=sum(p.numel() * p.element_size() for p in held.values()),
         bytes_read=_bytes_read(site, arrived, left, held),
         flops_forward=flops.forward,
         flops_backward=flops.backward,
+        **weight_of(held),
         **asdict(found.statistics.get(site.id, NOTHING)),
     )
 

@@ -16,13 +16,12 @@ from services.worker.data.batches import generator_of
 from services.worker.nets.mf import Mf
 from services.worker.nets.mlp import Mlp
 from services.worker.nets.neumf import Neumf
-from services.worker.package.netgraph.building import net_graph
+from services.worker.package.netgraph.building import NetGraphs, net_graphs
 from services.worker.package.netgraph.example import Example, Layout
 from services.worker.package.netgraph.modules import JOINS
 from services.worker.package.netgraph.sites import Tensors
 from services.worker.package.weights import served_form
 from services.worker.training.objective import Objective, objective_of
-from shared.graphs.netgraph import NetGraph
 
 MIN_ROWS = 32
 """Statistics of fewer rows may speak of one of them; then they are those of made-up rows."""
@@ -97,8 +96,8 @@ KINDS: dict[type[nn.Module], Kind] = {
 }
 
 
-def graph_of_net(net: nn.Module, *, name: str, rows: Rows | None) -> NetGraph:
-    """Return the graph of a net of the catalogue as it will be served, with the statistics of these rows.
+def graphs_of_net(net: nn.Module, *, name: str, rows: Rows | None) -> NetGraphs:
+    """Return the graphs of a net of the catalogue as it will be served, with the statistics of these rows.
 
     Fewer than 32 rows, or none, are replaced by made-up ones.
     """
@@ -112,4 +111,4 @@ def graph_of_net(net: nn.Module, *, name: str, rows: Rows | None) -> NetGraph:
     example = Example(
         shown.inputs, kind.layout, loss, source="training" if own else "synthetic", row=kind.row
     )
-    return net_graph(served_form(net), name=name, example=example, modules=kind.modules)
+    return net_graphs(served_form(net), name=name, example=example, modules=kind.modules)

@@ -15,6 +15,8 @@ from shared.graphs.netgraph import Length
 Layout = tuple[tuple[str | None, ...], ...]
 """Of each input, the letters of the lengths that a request chooses; none where the net fixes a length."""
 BASE = {"B": 4, "N": 3}
+COUNTED = {"B": 8, "N": 1}
+"""Rows whose FLOPs are counted together: a product with one row alone may be none of matrices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import flop_registry
 
 from services.worker.nets.layers import dense, dot_each
+from services.worker.package.netgraph.example import COUNTED
 from services.worker.package.netgraph.sites import Flops
 from services.worker.package.netgraph.tracing import tensors_in
 
@@ -62,6 +63,11 @@ def counted(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         if ends:
             torch.stack(ends).sum().backward()  # type: ignore[no-untyped-call]
     return tree_map_only(Tensor, _cut, value), Flops(forward.total, backward.total)
+
+
+def of_a_row(flops: Flops) -> Flops:
+    """Return the FLOPs of one row from those of a batch that is counted."""
+    return Flops(flops.forward // COUNTED["B"], flops.backward // COUNTED["B"])
 
 
 @contextmanager

@@ -5,8 +5,9 @@ A site is a place where a tensor comes about: an input, a layer, a table's look-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -43,6 +44,16 @@ class Flops:
 
     forward: int = 0
     backward: int = 0
+
+
+def weight_of(held: Mapping[str, nn.Parameter]) -> dict[str, Any]:
+    """Return what a node says of the parameters it holds, by their names in the net."""
+    return {
+        "weights": {name: tuple(p.shape) for name, p in held.items()},
+        "parameters": sum(p.numel() for p in held.values()),
+        "trainable": sum(p.numel() for p in held.values() if p.requires_grad),
+        "bytes": sum(p.numel() * p.element_size() for p in held.values()),
+    }
 
 
 class Wiring(Protocol):

@@ -46,22 +46,33 @@ class TracedWiring:
 
     def __init__(self, net: nn.Module, inputs: Tensors) -> None:
         """Record a net that lies on the meta device with one row of inputs. Raises whatever fx raises."""
-        self._graph = traced(net, inputs)
+        self.graph = traced(net, inputs)
         self._arrivals: dict[fx.Node, tuple[_Arrival, ...]] = {}
         self._site_of: dict[fx.Node, Site] = {}
-        for node in self._graph.nodes:
+        for node in self.graph.nodes:
             self._arrivals[node] = tuple(self._arriving(node))
             if not _is_passage(node):
                 self._site_of[node] = _site(net, node, self._arrivals[node])
+        self._operations = {site.id for site in self.sites if site.kind == "operation"}
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """Every site, in the order of the forward pass."""
         return tuple(self._site_of.values())
 
+    def site_of(self, node: fx.Node) -> str:
+        """Return the id of a node's site: of a mere reshaping the layer whose value it is.
+
+        A reshaping of an input or of a parameter belongs to the first layer that reads it.
+        """
+        if node in self._site_of:
+            return self._site_of[node].id
+        made = next((a.site for a in self._arrivals[node] if a.site in self._operations), None)
+        return made or next((self.site_of(user) for user in node.users), "")
+
     def run(self, net: nn.Module, inputs: Tensors) -> Run:
         """Run the net node by node; every tensor keeps its gradient."""
-        passed = _Retaining(net, graph=self._graph, garbage_collect_values=False)
+        passed = _Retaining(net, graph=self.graph, garbage_collect_values=False)
         passed.run(*inputs, enable_io_processing=False)
         run = Run()
         for node, site in self._site_of.items():
@@ -72,7 +83,7 @@ class TracedWiring:
 
     def count(self, net: nn.Module, inputs: Tensors) -> dict[str, Flops]:
         """Count each site by itself, its inputs cut off from what made them."""
-        passed = _Counting(net, graph=self._graph)
+        passed = _Counting(net, graph=self.graph)
         with plain_kernels():
             passed.run(*inputs, enable_io_processing=False)
         return {site.id: passed.found.get(node, Flops()) for node, site in self._site_of.items()}

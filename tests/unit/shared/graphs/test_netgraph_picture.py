@@ -114,9 +114,49 @@ def test_few_tables_stand_side_by_side_and_many_are_one_box() -> None:
     assert len(wide(500).nodes) == 503
 
 
+def picked(tables: int) -> NetGraph:
+    """Return the same net in operations: each table's codes are picked first, and then looked up."""
+    layers = wide(tables)
+    found: list[NetNode] = []
+    for node in layers.nodes:
+        if node.type == "Embedding":
+            found.append(NetNode(id=f"select_{node.id}", type="select", module=node.module, layer=node.id))
+        found.append(node.model_copy(update={"layer": node.id}))
+    ways = [(e.source, f"select_{e.target}") for e in layers.edges[:tables]]
+    ways += [(f"select_{e.target}", e.target) for e in layers.edges[:tables]]
+    edges = [NetEdge(source=a, target=b, shape=("B",)) for a, b in ways]
+    return layers.model_copy(update={"nodes": tuple(found), "edges": (*edges, *layers.edges[tables:])})
+
+
+def test_few_ways_of_operations_are_drawn_one_by_one_and_many_alike_as_one() -> None:
+    assert len(net_drawing(picked(6), title="t", level="op").boxes) == 12 + 3
+    many = net_drawing(picked(7), title="t", level="op")
+    assert [b.lines[0] for b in many.boxes] == ["input", "7 × select", "7 × Embedding", "Linear", "output"]
+    assert [(w.source, w.target) for w in many.wires] == [
+        ("codes", "embeddings"),
+        ("embeddings", "embeddings 2"),
+        ("embeddings 2", "dense"),
+        ("dense", "output"),
+    ]
+
+
+def test_ways_that_end_in_different_places_are_no_crowd() -> None:
+    """The last of eight tables goes past the layer, so seven are alike."""
+    whole = picked(8)
+    past = [e.model_copy(update={"target": "output"}) if e.source == "table_7" else e for e in whole.edges]
+    found = net_drawing(whole.model_copy(update={"edges": tuple(past)}), title="t", level="op")
+    assert [b.lines[0] for b in found.boxes if b.lines[0].endswith(("select", "Embedding"))] == [
+        "7 × select",
+        "7 × Embedding",
+        "select",
+        "Embedding",
+    ]
+
+
 def test_modules_are_frames_around_layers_or_boxes_of_their_own() -> None:
     near = net_drawing(wide(2), title="t", level="layer")
     assert [g.label for g in near.groups] == ["embeddings", "perceptron"]
+    assert net_drawing(picked(2), title="t", level="op").groups == near.groups
     far = net_drawing(wide(2), title="t", level="module")
     assert (far.groups, [b.lines[0] for b in far.boxes]) == ((), ["input", "embeddings", "Linear", "output"])
 

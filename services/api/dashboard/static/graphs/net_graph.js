@@ -1,4 +1,4 @@
-// The graph of a trained net: its picture by layer or by module, with heat; its layers as a table; files to take away.
+// The graph of a trained net: its picture by module, layer or operation, with heat; its layers as a table; files to take away.
 
 import { download, get } from '../api.js';
 import { freshId, h, put } from '../dom.js';
@@ -6,7 +6,7 @@ import { bytes, integer, number } from '../format.js';
 import { errorBox } from '../notices.js';
 import { DrawingView } from './drawing_view.js';
 
-const LEVELS = [['module', 'modules'], ['layer', 'layers']];
+const LEVELS = [['module', 'modules'], ['layer', 'layers'], ['op', 'operations']];
 const HEATS = [['gradient', 'gradient norm'], ['activation', 'activation'], ['parameters', 'parameters'], ['flops', 'FLOPs'], ['none', 'none']];
 const FORMS = [['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['DOT', 'text/vnd.graphviz', 'dot'], ['Mermaid', 'text/vnd.mermaid', 'mmd'], ['JSON', 'application/json', 'json'], ['ONNX', 'application/onnx', 'onnx']];
 const COLUMNS = ['Layer', 'Type', 'Output', 'Parameters', 'FLOPs forward', 'FLOPs back', 'Gradient norm', 'Weight norm', 'Activation', 'Zeros'];
