@@ -54,7 +54,7 @@ def evaluate_ranking(
 ) -> RankingResult:
     """Rank every item a user has not `seen`, or the target among drawn `negatives`, and measure at each k.
 
-    Raises `Diverged` when a score is not a number. `mask_of` makes the right `seen` for both ways.
+    Raises `Diverged` when a score is not a finite number. `mask_of` makes the right `seen` for both ways.
     """
     if negatives is not None:
         drawn = draw_candidates(holdout, seen=seen, negatives=negatives, seed=seed)
@@ -184,6 +184,6 @@ def _joined(parts: list[Longs]) -> Longs:
 
 
 def _finite(scores: Floats32) -> Floats32:
-    if np.isnan(scores).any():
-        raise Diverged("the net scores items with something that is not a number")
+    if not np.isfinite(scores).all():
+        raise Diverged("the scores of items are not all finite numbers")
     return scores

@@ -41,14 +41,17 @@ class RatingResult:
 
 
 def evaluate_ratings(predict: CandidateScorer, holdout: Holdout, *, low: float, high: float) -> RatingResult:
-    """Compare predictions, clipped to [low, high], with the held-out ratings. Raises `Diverged` on NaN."""
+    """Compare predictions, clipped to [low, high], with the held-out ratings.
+
+    Raises `Diverged` when a prediction is not a finite number.
+    """
     if holdout.ratings is None:
         raise Refused("explicit feedback needs ratings; wanted a rating column, came none", code="no_ratings")
     users, items = holdout.users.astype(np.int64), holdout.items.astype(np.int64)[:, None]
     parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(users), ROWS_AT_ONCE)]
     predicted = np.concatenate([np.empty(0, np.float32), *(predict(users[p], items[p])[:, 0] for p in parts)])
-    if np.isnan(predicted).any():
-        raise Diverged("the net predicts a rating that is not a number")
+    if not np.isfinite(predicted).all():
+        raise Diverged("the predicted ratings are not all finite numbers")
     error_N = np.clip(predicted, low, high).astype(np.float64) - holdout.ratings
     distinct, place_N = np.unique(users, return_inverse=True)
 

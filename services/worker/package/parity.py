@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from shared.errors import GradusError
+from shared.errors import Diverged, GradusError
 
 TOLERANCE = 1e-5
 """Largest difference from torch, absolute below 1 and relative above; measured ones stay under 1e-6."""
@@ -32,7 +32,12 @@ def run_model(model: bytes, inputs: Arrays) -> NDArray[np.float32]:
 
 
 def require_parity(model: bytes, inputs: Arrays, *, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the runtime gives; raises `ExportError` unless it is finite and within `TOLERANCE`."""
+    """Return what the runtime gives; raises `ExportError` unless it is finite and within `TOLERANCE`.
+
+    Raises `Diverged` when what is wanted is not finite itself.
+    """
+    if not np.isfinite(wanted).all():
+        raise Diverged("the scores of made-up inputs, which every package is tried with, are not all finite")
     came = run_model(model, inputs)
     if came.shape != wanted.shape or not np.isfinite(came).all():
         raise ExportError(f"wanted finite outputs of shape {wanted.shape}, came {came.shape}")

@@ -23,7 +23,7 @@ from services.worker.package import Outcome, Papers, Validation, diagnosis_packa
 from services.worker.training.objective import objective_of
 from services.worker.trainings.heldout import HeldOut, held_out_records
 from services.worker.trainings.labels import Labels, binary_labels, group_values
-from services.worker.trainings.plan import Course, finite
+from services.worker.trainings.plan import Ask, Course, finite
 from services.worker.trainings.scoring import probabilities
 from services.worker.trainings.session import Session
 from services.worker.trainings.untrained import fill_untrained
@@ -87,12 +87,14 @@ class DiagnosePlan:
         if isinstance(self.course.net, Mlp):
             fill_untrained(self.course.net.tables, self.encoded.codes_BC[self.parts.train])
 
-    def judge(self) -> dict[str, Any]:
+    def judge(self, ask: Ask) -> dict[str, Any]:
         """Report on the test part beside logistic regression and boosted trees, where they are wanted."""
         spec = self.course.spec
         net = Candidate(spec.net.name, "net", self._predict(self.parts.test))
+        candidates = [net, *(self._baselines(ask) if spec.judge == "full" else ())]
+        ask()
         return classification_report(
-            [net, *(self._baselines() if spec.judge == "full" else ())],
+            candidates,
             labels_N=self.labels.values,
             parts=self.parts,
             split=self.task.split,
@@ -100,11 +102,12 @@ class DiagnosePlan:
             groups_N=self.groups,
         )
 
-    def _baselines(self) -> Iterator[Candidate[Floats]]:
+    def _baselines(self, ask: Ask) -> Iterator[Candidate[Floats]]:
         table = Table.of(self.features.numbers, self.features.categories)  # type: ignore[arg-type]
         training, test = table.take(self.parts.train), table.take(self.parts.test)
         labels = self.labels.values[self.parts.train]
         for name, baseline in RECORDS.items():
+            ask()
             fitted = baseline.fit(training, labels, seed=self.course.spec.seed)
             yield Candidate(name, "baseline", fitted.probabilities(test), settings=fitted.settings)
 

@@ -12,6 +12,7 @@ from services.worker.training.diagnostics import FlowWatch
 from services.worker.training.loop import Rules, train
 from services.worker.training.optim import SteppedOptimizer, make_optimizer
 from services.worker.training.stopping import Stopping
+from services.worker.training.weights import require_finite
 from services.worker.trainings.flow import FlowJournal
 from services.worker.trainings.outcome import papers_of, result_of
 from services.worker.trainings.plan import Course, Plan, finite
@@ -20,6 +21,7 @@ from services.worker.trainings.recorder import Recorder
 from services.worker.trainings.session import Session
 from services.worker.trainings.steering import Steering
 from shared.db.blobs import NewCheckpoint
+from shared.db.job_writes import Result
 from shared.errors import Diverged
 from shared.specs.budget import kept_steps
 from shared.specs.ids import new_uuid
@@ -79,14 +81,24 @@ class Driver:
         )
         self._train()
         self._leave_if_asked()
-        restore_weights(self._session.best_snapshot(), net=self._course.net)
-        self._course.net.eval()
+        best = self._session.best_snapshot()
+        restore_weights(best, net=self._course.net)
+        try:
+            result = self._judged()
+        except Diverged as error:
+            wrong = self._journal.explain_judging(error.detail, net=self._course.net, step=best.step)
+            raise Diverged(wrong) from None
+        self._session.finish(self._recorder.taken(), result)
+
+    def _judged(self) -> Result:
+        """Judge the net as it is, and pack it. Raises `Diverged`, and `Preempted` within one baseline."""
+        net = self._course.net.eval()
+        require_finite(net)
         self._plan.settle()
-        report = self._plan.judge()
+        report = self._plan.judge(self._leave_if_asked)
         self._leave_if_asked()
         papers = with_graph(self._papers(report), self._course, name=self._course.spec.net.name)
-        result = result_of(self._session.job, self._plan, papers=papers, package=self._plan.pack(papers))
-        self._session.finish(self._recorder.taken(), result)
+        return result_of(self._session.job, self._plan, papers=papers, package=self._plan.pack(papers))
 
     def _resume(self) -> None:
         snapshot = self._session.newest_snapshot()

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from services.worker.measures import Measure, report
-from services.worker.training.diagnostics import FlowWatch
+from services.worker.training.diagnostics import FlowWatch, Watchable
 from services.worker.training.divergence import explained, explained_after
 from services.worker.training.loop import Point
+from services.worker.training.points import REMEDY
+from services.worker.training.weights import told
 from shared.db.gradients import FlowRows
 from shared.gradients import Detector, FindingKind, FlowFinding, Sample
 
@@ -68,9 +70,23 @@ class FlowJournal:
         past, since = tuple(self._past), self._exploding_since()
         return explained_after(past, found=found, watch=self.watch, exploding_since=since)
 
+    def explain_judging(self, found: str, *, net: Watchable, step: int) -> str:
+        """Return why the best checkpoint, of `step` updates, cannot be judged or packed, and what helps."""
+        exploding = self._exploding()
+        reasons = [
+            f"the best checkpoint, of step {step}, cannot be judged on the test part and packed: {found}",
+            told(net),
+            exploding.say if exploding is not None and exploding.first_step < step else None,
+            REMEDY,
+        ]
+        return "; ".join(filter(None, reasons))
+
+    def _exploding(self) -> FlowFinding | None:
+        return next((f for f in self._detector.findings if f.kind is FindingKind.EXPLODING), None)
+
     def _exploding_since(self) -> int | None:
-        exploding = (f for f in self._detector.findings if f.kind is FindingKind.EXPLODING)
-        return next((finding.first_step for finding in exploding), None)
+        exploding = self._exploding()
+        return None if exploding is None else exploding.first_step
 
 
 def _tell(finding: FlowFinding) -> None:

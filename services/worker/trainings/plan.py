@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Protocol
@@ -15,6 +15,9 @@ from services.worker.training.loop import Batches
 from services.worker.training.objective import Objective
 from shared.schedules import ResolvedSchedule
 from shared.specs.job import JobSpec
+
+Ask = Callable[[], None]
+"""Asks whether a training may go on: raises when it is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Plan(Protocol):
     def settle(self) -> None:
         """Ready the trained net for inputs that training never showed, before it is judged and packed."""
 
-    def judge(self) -> dict[str, Any]:
-        """Report on the net as it is beside its baselines on the test part."""
+    def judge(self, ask: Ask) -> dict[str, Any]:
+        """Report on the net as it is beside its baselines on the test part; asks before each of them."""
 
     def pack(self, papers: Papers) -> bytes:
         """Seal the net as it is with everything needed to predict."""

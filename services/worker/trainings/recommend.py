@@ -12,7 +12,7 @@ from services.worker.baselines import RANKING, RATING, Pairs, Ranker
 from services.worker.data.batches import EpochPlan, PairBatches
 from services.worker.data.batches import Pairs as TrainingPairs
 from services.worker.data.interactions import Interactions, load_interactions
-from services.worker.evaluation.ranking import RankingResult, Scorer, evaluate_ranking
+from services.worker.evaluation.ranking import CandidateScorer, RankingResult, Scorer, evaluate_ranking
 from services.worker.evaluation.ratings import RatingResult, evaluate_ratings
 from services.worker.evaluation.report import Candidate, ranking_report, rating_report
 from services.worker.evaluation.seen import mask_of
@@ -28,10 +28,10 @@ from services.worker.package import Names, Papers, recommender_package
 from services.worker.package import Pairs as PackedPairs
 from services.worker.training.objective import objective_of
 from services.worker.trainings.heldout import HeldOut, held_out_pairs
-from services.worker.trainings.plan import Course, finite
-from services.worker.trainings.scoring import full_scorer, pair_scorer
+from services.worker.trainings.plan import Ask, Course, finite
+from services.worker.trainings.scoring import asking, full_scorer, pair_scorer
 from services.worker.trainings.session import Session
-from shared.errors import Refused
+from shared.errors import Diverged, Refused
 from shared.schedules import ResolvedSchedule
 from shared.specs.job import JobSpec, RecommendTask
 
@@ -65,21 +65,27 @@ class RecommendPlan:
         """Measure the net on the validation part, at most 2,000 users of it."""
         chosen = sample_users(self.split.validation, seed=self.course.spec.seed)
         explicit = self.task.feedback == "explicit"
-        judged = self._rate(chosen) if explicit else self._rank(self._scorer, chosen, part="validation")
+        judged = (
+            self._rate(self._predictor, chosen)
+            if explicit
+            else self._rank(self._scorer, chosen, part="validation")
+        )
         loss = None if self.held_out is None else self.held_out.loss(self.course)
         return finite({**judged.metrics, "val_loss": loss})
 
     def settle(self) -> None:
         """Change nothing: every user has training rows, and every item was at least drawn as a negative."""
 
-    def judge(self) -> dict[str, Any]:
+    def judge(self, ask: Ask) -> dict[str, Any]:
         """Report on the test part beside popularity and EASE, or damped means for ratings, where wanted."""
         seed = self.course.spec.seed
         if self.task.feedback == "explicit":
-            return rating_report(self._rating_candidates(), split=self.split, seed=seed)
-        return ranking_report(
-            self._ranking_candidates(), split=self.split, evaluation=self.task.evaluation, seed=seed
-        )
+            rated = self._rating_candidates(ask)
+            ask()
+            return rating_report(rated, split=self.split, seed=seed)
+        ranked = self._ranking_candidates(ask)
+        ask()
+        return ranking_report(ranked, split=self.split, evaluation=self.task.evaluation, seed=seed)
 
     def pack(self, papers: Papers) -> bytes:
         """Seal the net with its users, items, neighbours and everything users have seen."""
@@ -97,6 +103,10 @@ class RecommendPlan:
     def _scorer(self) -> Scorer:
         return full_scorer(self.course.net, n_items=self.split.n_items, device=self.course.device)
 
+    @property
+    def _predictor(self) -> CandidateScorer:
+        return pair_scorer(self.course.net, device=self.course.device)
+
     def _rank(self, scorer: Scorer, holdout: Holdout, *, part: str) -> RankingResult:
         evaluation = self.task.evaluation
         seen = mask_of(
@@ -111,38 +121,39 @@ class RecommendPlan:
             seed=self.course.spec.seed,
         )
 
-    def _ranking_candidates(self) -> list[Candidate[RankingResult]]:
-        net = Candidate(
-            self.course.spec.net.name, "net", self._rank(self._scorer, self.split.test, part="test")
-        )
+    def _ranking_candidates(self, ask: Ask) -> list[Candidate[RankingResult]]:
+        net = self._rank(asking(self._scorer, ask), self.split.test, part="test")
         wanted = RANKING if self.course.spec.judge == "full" else ()
-        return [net, *(self._ranked_baseline(name) for name in wanted)]
+        baselines = (self._ranked_baseline(name, ask) for name in wanted)
+        return [Candidate(self.course.spec.net.name, "net", net), *baselines]
 
-    def _ranked_baseline(self, name: str) -> Candidate[RankingResult]:
+    def _ranked_baseline(self, name: str, ask: Ask) -> Candidate[RankingResult]:
+        """Fit and judge a baseline; each of its settings is asked before, and each chunk of users."""
+
+        def judge(scorer: Scorer) -> float:
+            tried = self._rank(asking(scorer, ask), self.split.validation, part="validation")
+            return tried.metrics[self.main_metric] or 0.0
+
+        ask()
         try:
-            fitted: Ranker = RANKING[name].fit(self._pairs(), judge=self._judge_baseline)
-        except Refused as error:
+            fitted: Ranker = RANKING[name].fit(self._pairs(), judge=judge)
+            result = self._rank(asking(fitted.scores, ask), self.split.test, part="test")
+        except (Refused, Diverged) as error:
             return Candidate(name, "baseline", None, refused=error.detail)
-        result = self._rank(fitted.scores, self.split.test, part="test")
         return Candidate(name, "baseline", result, settings=fitted.settings)
 
-    def _judge_baseline(self, scorer: Scorer) -> float:
-        result = self._rank(scorer, self.split.validation, part="validation")
-        return result.metrics[self.main_metric] or 0.0
-
-    def _rate(self, holdout: Holdout) -> RatingResult:
+    def _rate(self, predict: CandidateScorer, holdout: Holdout) -> RatingResult:
         low, high = self._rating_range()
-        return evaluate_ratings(
-            pair_scorer(self.course.net, device=self.course.device), holdout, low=low, high=high
-        )
+        return evaluate_ratings(predict, holdout, low=low, high=high)
 
-    def _rating_candidates(self) -> list[Candidate[RatingResult]]:
-        low, high = self._rating_range()
-        found = [Candidate(self.course.spec.net.name, "net", self._rate(self.split.test))]
+    def _rating_candidates(self, ask: Ask) -> list[Candidate[RatingResult]]:
+        net = self._rate(asking(self._predictor, ask), self.split.test)
+        found = [Candidate(self.course.spec.net.name, "net", net)]
         wanted = RATING if self.course.spec.judge == "full" else {}
         for name, baseline in wanted.items():
+            ask()
             predict = baseline.fit(self._pairs(), _ratings(self.split))
-            result = evaluate_ratings(predict, self.split.test, low=low, high=high)
+            result = self._rate(asking(predict, ask), self.split.test)
             found.append(Candidate(name, "baseline", result))
         return found
 

@@ -5,17 +5,22 @@ Shapes: B users or records, I items, N items of each, F numbers, C codes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ParamSpec
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
 from services.worker.evaluation.ranking import CandidateScorer, Scorer
+from services.worker.trainings.plan import Ask
 from shared.errors import Diverged
 
 Longs = npt.NDArray[np.int64]
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
+Given = ParamSpec("Given")
 
 PAIRS_AT_ONCE = 1 << 18
 """User-item pairs scored together: a hidden layer of 128 then takes 128 MiB."""
@@ -37,6 +42,16 @@ def full_scorer(net: nn.Module, *, n_items: int, device: torch.device) -> Scorer
     return score
 
 
+def asking(score: Callable[Given, Floats32], ask: Ask) -> Callable[Given, Floats32]:
+    """Return a scorer that asks before every chunk whether the judging may go on."""
+
+    def after_asking(*args: Given.args, **kwargs: Given.kwargs) -> Floats32:
+        ask()
+        return score(*args, **kwargs)
+
+    return after_asking
+
+
 def pair_scorer(net: nn.Module, *, device: torch.device) -> CandidateScorer:
     """Return users int64[B], items int64[B, N] → scores float32[B, N]."""
 
@@ -54,12 +69,15 @@ def pair_scorer(net: nn.Module, *, device: torch.device) -> CandidateScorer:
 
 @torch.no_grad()
 def probabilities(net: nn.Module, numbers_BF: Floats32, codes_BC: Longs, *, device: torch.device) -> Floats:
-    """Return the probability of label 1 for each record, float64[B]. Raises `Diverged` on NaN."""
+    """Return the probability of label 1 for each record, float64[B].
+
+    Raises `Diverged` when a score is not a finite number, also where its probability would be 0 or 1.
+    """
     net.eval()
     numbers = torch.split(torch.as_tensor(numbers_BF, device=device), RECORDS_AT_ONCE)
     codes = torch.split(torch.as_tensor(codes_BC, device=device), RECORDS_AT_ONCE)
     logits = [net(n, c).double().cpu() for n, c in zip(numbers, codes, strict=True)]
-    found = torch.sigmoid(torch.cat(logits))
-    if torch.isnan(found).any():
-        raise Diverged("the net gives a record a probability that is not a number")
-    return np.asarray(found.numpy(), np.float64)
+    found = torch.cat(logits)
+    if not torch.isfinite(found).all():
+        raise Diverged("the scores of records are not all finite numbers")
+    return np.asarray(torch.sigmoid(found).numpy(), np.float64)

@@ -31,7 +31,8 @@ STEEP: dict[str, Any] = {
             {"name": "constant", "duration": "rest"},
         ],
     },
-    "epochs": 30,
+    "batch_size": 2,
+    "epochs": 1,
 }
 
 
@@ -96,10 +97,10 @@ def test_an_evaluation_that_meets_no_number_says_where_it_began(database: Databa
         {"name": "constant", "duration": "1st"},
         {"name": "constant", "duration": "rest", "lr": MAX_RATE},
     ]
-    changes = {**STEEP, "schedule": {"base_lr": 0.001, "phases": phases}, "epochs": 1}
+    changes = {**STEEP, "schedule": {"base_lr": 0.001, "phases": phases}, "batch_size": 20}
     school = School(database, Storage(tmp_path.as_uri())).enrol(**changes)
     message = message_of(school)
-    assert re.match(r"the net scores items with something that is not a number; it began (at|with)", message)
+    assert re.match(r"the scores of items are not all finite numbers; it began (at|with)", message)
     assert message.endswith("lower the learning rate, add warm-up or clip the gradient")
     with database.begin() as cx:
         curve = read_curve(cx, job_id=school.job_id)

@@ -14,6 +14,7 @@ from services.worker.package.parity import ExportError, require_parity
 from services.worker.package.recommender import Pairs, popularity, seen_rows
 from services.worker.package.weights import graph_of, served_form
 from shared.catalog import MfParams, MlpParams
+from shared.errors import Diverged
 from shared.features.archive import unpack
 from tests.support.packages import PAPERS, checkerboard, fitted_encoder, tiny_diagnosis, tiny_recommender
 
@@ -91,7 +92,7 @@ def test_a_net_with_a_weight_that_is_not_finite_is_not_packed():
     with torch.no_grad():
         next(net.parameters()).fill_(float("nan"))
     nothing = Validation(probabilities=np.empty(0), labels=np.empty(0, dtype=np.int64))
-    with pytest.raises(ExportError, match="finite"):
+    with pytest.raises(Diverged, match="finite"):
         diagnosis_package(
             net, encoder=encoder, outcome=Outcome("died", "1", 1, 0.5), validation=nothing, papers=PAPERS
         )

@@ -94,7 +94,7 @@ def test_an_onset_is_the_first_norm_that_was_too_large_without_five_calm_ones_af
     assert onset_of(norms) == onset
 
 
-FOUND = "the net predicts a rating that is not a number"
+FOUND = "the predicted ratings are not all finite numbers"
 
 
 def test_what_an_evaluation_found_began_with_the_last_update(watch: FlowWatch):

@@ -22,7 +22,7 @@ class Runaway(nn.Module):
 
 def test_a_probability_that_is_no_number_ends_the_training():
     numbers, codes = np.ones((3, 1), np.float32), np.zeros((3, 0), np.int64)
-    with pytest.raises(Diverged, match="not a number"):
+    with pytest.raises(Diverged, match="not all finite numbers"):
         probabilities(Runaway(), numbers, codes, device=torch.device("cpu"))
 
 
