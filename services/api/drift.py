@@ -68,11 +68,15 @@ class DriftWatch:
             _log.error("lr_drift", job_id=str(self._row.id), step=self.first)
 
     def _first(self, points: PointColumns, begin: int, schedule: ResolvedSchedule) -> int | None:
-        for step, lr in zip(points.steps[begin:], points.lr[begin:], strict=True):
-            plan = schedule.charted_lr(step, self.planned.events)
-            if lr != plan and abs(lr - plan) > DRIFT * max(abs(lr), abs(plan)):
-                return step
-        return None
+        steps, rates = points.steps[begin:], list(points.lr[begin:])
+        plans = schedule.charted_lrs(steps, self.planned.events)
+        if rates == plans:  # as nearly always: the trainer reckoned them by the same code
+            return None
+        return next((t for t, lr, plan in zip(steps, rates, plans, strict=True) if _differ(lr, plan)), None)
+
+
+def _differ(lr: float, plan: float) -> bool:
+    return lr != plan and abs(lr - plan) > DRIFT * max(abs(lr), abs(plan))
 
 
 def _known_until(row: JobRow, planned: PlannedRate) -> int:

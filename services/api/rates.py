@@ -26,7 +26,7 @@ class PlannedRate:
         schedule = self.schedule
         if schedule is None:
             return [None] * len(steps)
-        return [schedule.charted_lr(step, self.events) for step in steps]
+        return [*schedule.charted_lrs(steps, self.events)]
 
     @cached_property
     def drawn(self) -> tuple[list[int], list[float]]:
@@ -37,7 +37,7 @@ class PlannedRate:
         first, last = schedule.start_step, schedule.total_steps - 1
         jumps = {s for e in self.events for s in (e.step - 1, e.step) if first <= s <= last}
         steps = sorted(jumps.union(sample_steps(schedule, PLAN_POINTS)))
-        return steps, [schedule.charted_lr(step, self.events) for step in steps]
+        return steps, schedule.charted_lrs(steps, self.events)
 
     @cached_property
     def alone(self) -> list[float]:
@@ -45,7 +45,7 @@ class PlannedRate:
         schedule, (steps, rates) = self.schedule, self.drawn
         if schedule is None or not self.events:
             return []
-        without = [schedule.charted_lr(step) for step in steps]
+        without = schedule.charted_lrs(steps)
         return [] if without == rates else without
 
 

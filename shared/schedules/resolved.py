@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -112,6 +112,25 @@ class ResolvedSchedule(BaseModel):
     def charted_lr(self, step: int, events: Sequence[LrEvent] = ()) -> float:
         """Return the rate that a curve shows at a step, as the optimizer reckons it."""
         return self.charted_factor * multiplier_at(events, step) * self.lr(step)
+
+    def charted_lrs(self, steps: Sequence[int], events: Sequence[LrEvent] = ()) -> list[float]:
+        """Return `charted_lr` of ascending steps, to the last bit, for less: one look-up for each stretch."""
+        cuts = sorted({*self.borders, *(event.step for event in events)})
+        found: list[float] = []
+        while len(found) < len(steps):
+            begin = len(found)
+            cut = bisect_right(cuts, steps[begin])
+            end = bisect_left(steps, cuts[cut], begin) if cut < len(cuts) else len(steps)
+            found += self._stretch(steps[begin:end], multiplier_at(events, steps[begin]))
+        return found
+
+    def _stretch(self, steps: Sequence[int], multiplier: float) -> list[float]:
+        """Return the charted rates of steps of one phase under one multiplier."""
+        index, t = self.locate(steps[0])
+        lr_at, factor, begin = self.phases[index].lr_at, self.charted_factor * multiplier, steps[0] - t
+        if steps[0] >= self.total_steps:
+            return [factor * lr_at(t)] * len(steps)
+        return [factor * lr_at(step - begin) for step in steps]
 
     def lr_mult(self, group: str) -> float:
         """Return the constant factor of a group; 1 for one that the schedule does not name."""

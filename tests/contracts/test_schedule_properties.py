@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,24 @@ def test_it_stays_between_0_and_its_peak(schedule: Drawn, epoch: int):
     run = resolved(schedule, steps=STEPS, epoch=epoch)
     assert all(0.0 <= run.lr(t) <= peak(schedule) * (1 + 1e-12) for t in range(STEPS + 1))
     warnings(run)
+
+
+class Event(NamedTuple):
+    step: int
+    m_after: float
+
+
+@drawn
+@given(
+    schedule=SCHEDULE,
+    events=st.lists(st.builds(Event, st.integers(0, STEPS + 9), st.floats(0.01, 10.0)), max_size=6),
+    steps=st.sets(st.integers(0, STEPS + 9)),
+)
+def test_many_rates_together_are_those_of_the_steps_one_by_one_to_the_last_bit(
+    schedule: Drawn, events: list[Event], steps: set[int]
+):
+    run, events, ascending = resolved(schedule, steps=STEPS, epoch=7), sorted(events), sorted(steps)
+    assert run.charted_lrs(ascending, events) == [run.charted_lr(t, events) for t in ascending]
 
 
 @drawn
