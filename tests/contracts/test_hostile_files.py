@@ -107,10 +107,12 @@ CASES: dict[str, Case] = {
     "a million columns": records("", "a longer first line", header="a," * 1_000_000),
     "an endless row": records(b"1," + b"x" * 6_000_000 + b"\n", "at most"),
     "an endless value": records(b"1," + b"x" * 1_500_000 + b"\n2,3\n", "values of at most 1 MiB"),
-    "a rating in words": Case(csv("1,2,good\n", "user,item,rating\n"), "a finite number; came good"),
-    "an infinite rating": Case(csv("1,2,inf\n", "user,item,rating\n"), "a finite number; came inf"),
-    "a rating too large": Case(csv("1,2,1e39\n", "user,item,rating\n"), "a finite number; came 1e39"),
-    "no rating": Case(csv("1,2,\n", "user,item,rating\n"), "a finite number; came nothing"),
+    "a rating in words": Case(csv("1,2,good\n", "user,item,rating\n"), "to 1e15; came good"),
+    "an infinite rating": Case(csv("1,2,inf\n", "user,item,rating\n"), "to 1e15; came inf"),
+    "a rating too large": Case(
+        csv("1,2,1e16\n", "user,item,rating\n"), "a number from -1e15 to 1e15; came 1e16"
+    ),
+    "no rating": Case(csv("1,2,\n", "user,item,rating\n"), "to 1e15; came nothing"),
     "no user": Case(csv(",2\n"), "an id of 1 to 256 printable characters; came nothing"),
     "an id with a line break": Case(csv('"1\n2",3\n'), "an id of 1 to 256"),
     "an id too long": Case(csv("1" * 300 + ",3\n"), "an id of 1 to 256"),
@@ -151,7 +153,7 @@ CASES: dict[str, Case] = {
     "a rating that is none": Case(
         parquet({"user": ["a"], "item": ["x"], "rating": [float("nan")]}), "came nan"
     ),
-    "a rating of lists": Case(parquet({"user": ["a"], "item": ["x"], "rating": [[1.0]]}), "a finite number"),
+    "a rating of lists": Case(parquet({"user": ["a"], "item": ["x"], "rating": [[1.0]]}), "a number from"),
     "a table of no rows": Case({"a.parquet": PAIRS.slice(0, 0)}, "at least one"),
     "a table of no columns": Case(parquet({}), "at least one row", kind="records"),
     "a name with a NUL": Case(parquet({"a\0b": [1]}), "printable column names", kind="records"),
@@ -169,6 +171,8 @@ CASES: dict[str, Case] = {
     "a type of no column": records("1,m\n", "a column of the files", weight="number"),
     "a name as a number": records(f"1,m\n{SECRET},f\n", "text of 11 characters", age="number"),
     "an infinite number": records("1,m\ninf,f\n", "text of 3 characters", age="number"),
+    "a number too large": records("1,m\n-1e308,f\n", "a number from -1e100 to 1e100;"),
+    "numbers too large for times": records("1e308,m\n1e308,f\n", "of years 1 to 9999", age="time"),
     "a name as a time": records(f"2020-01-01,m\n{SECRET},f\n", "text of 11 characters", age="time"),
     "a category too long": records("1," + "x" * 2_000 + "\n", "text of 2000 characters", sex="category"),
     "everything ignored": records("1,m\n", "at least one", age="ignore", sex="ignore"),

@@ -16,6 +16,7 @@ from services.worker.data.profile import LONGEST_TEXT
 from services.worker.data.records import TYPE_KEY
 from services.worker.data.times import calendar, in_milliseconds, is_calendar, ticks, unit_of
 from services.worker.data.values import coded, is_text, numbers, without_missing
+from shared.features.numbers import WANTED_NUMBER, too_large
 from shared.specs.dataset import ColumnType
 
 _TIME = pa.timestamp("ms", "UTC")
@@ -27,7 +28,7 @@ _ARROW: dict[ColumnType, pa.DataType] = {
     "time": _TIME,
 }
 _WANTED: dict[ColumnType, str] = {
-    "number": "a finite number",
+    "number": WANTED_NUMBER,
     "category": f"a category of at most {LONGEST_TEXT:,} characters",
     "id": f"an id of at most {LONGEST_TEXT:,} characters",
     "text": "text",
@@ -63,7 +64,8 @@ class Conversion:
             column = without_missing(column)
         if self.type == "number":
             found = numbers(column)
-            return pa.array(found.values, mask=np.isnan(found.values)), found.wrong
+            wrong = found.wrong | too_large(found.values)
+            return pa.array(found.values, mask=np.isnan(found.values) | wrong), wrong
         if self.type == "time":
             return self._times(column)
         texts = _texts(column)

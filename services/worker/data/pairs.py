@@ -20,10 +20,11 @@ from services.worker.data.times import calendar, in_milliseconds, is_calendar, t
 from services.worker.data.values import ID_CHARACTERS, id_codes, numbers
 
 WANTED_ID = f"an id of 1 to {ID_CHARACTERS} printable characters"
-WANTED_RATING = "a finite number"
+LARGEST_RATING = 1e15
+"""Squared errors of a batch then fit the 4 bytes that nets compute with."""
+WANTED_RATING = "a number from -1e15 to 1e15"
 WANTED_DATE = "a date such as 2026-11-30 or 2026-11-30T12:00:00Z, of years 1 to 9999"
 WANTED_TICKS = "a time as seconds, milliseconds or microseconds since 1970, of years 1 to 9999"
-_LARGEST_RATING = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class _Reader:
 
     def _ratings(self, column: pa.Array, first_row: int) -> npt.NDArray[np.float32]:
         found = numbers(column if not pa.types.is_string(column.type) else column.dictionary_encode())
-        wrong = ~(np.abs(found.values) <= _LARGEST_RATING)
+        wrong = ~(np.abs(found.values) <= LARGEST_RATING)
         if wrong.any():
             place = self._place(self._roles.rating or "", first_row)
             self._findings.add_values(place, wanted=WANTED_RATING, wrong=wrong, values=column)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared.errors import Finding, Refused
+from shared.features.numbers import WANTED_NUMBER, too_large
 from shared.storage import Storage, dataset_folder
 
 Floats = npt.NDArray[np.float64]
@@ -40,7 +42,11 @@ class Records:
 
 
 def load_records(storage: Storage, dataset_id: UUID, version: int) -> Records:
-    """Return the records of a data set that was read. Raises `NotFound` when there are none."""
+    """Return the records of a data set that was read.
+
+    Raises `NotFound` when there are none, and `Refused` when a column read by an earlier version holds
+    numbers that are refused today.
+    """
     with storage.reader(f"{dataset_folder(dataset_id, version)}/records.parquet") as stream:
         file = pq.ParquetFile(stream)
         types = {field.name: _type_of(field) for field in file.schema_arrow}
@@ -49,6 +55,7 @@ def load_records(storage: Storage, dataset_id: UUID, version: int) -> Records:
     by_type: dict[str, dict[str, npt.NDArray[Any]]] = {t: {} for t in ("number", "category", "id", "time")}
     for name in wanted:
         by_type[types[name]][name] = _numpy(table.column(name))
+    _check_sizes(by_type["number"])
     return Records(
         rows=table.num_rows,
         numbers=cast("dict[str, Floats]", by_type["number"]),
@@ -56,6 +63,16 @@ def load_records(storage: Storage, dataset_id: UUID, version: int) -> Records:
         ids=cast("dict[str, Texts]", by_type["id"]),
         times=cast("dict[str, Times]", by_type["time"]),
     )
+
+
+def _check_sizes(numbers: dict[str, Floats]) -> None:
+    wrong = [name for name, values in numbers.items() if too_large(values).any()]
+    if wrong:
+        names, came = ", ".join(wrong), f"wanted {WANTED_NUMBER} or none in every row; came larger ones"
+        raise Refused(
+            f"columns that hold too large numbers: {names}; {came}; upload the data set again without them",
+            findings=[Finding((name,), came) for name in wrong],
+        )
 
 
 def _type_of(field: pa.Field) -> str:

@@ -22,6 +22,9 @@ LAST_MS = 253_402_300_799_999
 FIRST_MS = -62_135_596_800_000
 """The beginning of year 1."""
 
+_BEYOND = 1e30
+"""Larger than any time in any unit; a larger number counts as this one, so that no product overflows."""
+
 UNITS: tuple[tuple[float, str, float], ...] = (
     (1e11, "seconds", 1e3),
     (1e14, "milliseconds", 1.0),
@@ -78,13 +81,17 @@ def _whole(column: pa.Array) -> npt.NDArray[np.int64] | None:
 
 def unit_of(values: npt.NDArray[Any]) -> tuple[str, float]:
     """Return the name and the milliseconds of the unit in which times are written, by their median size."""
-    size = float(np.median(np.abs(values.astype(np.float64)))) if len(values) else 0.0
+    size = float(np.median(_sizes(values))) if len(values) else 0.0
     return next((name, factor) for limit, name, factor in UNITS if size < limit)
+
+
+def _sizes(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.minimum(np.abs(values.astype(np.float64)), _BEYOND)
 
 
 def in_milliseconds(values: npt.NDArray[Any], factor: float) -> Instants:
     """Return times of a known unit as whole milliseconds, rounded down; outside of years 1–9999 is wrong."""
-    fits = np.abs(values.astype(np.float64)) * factor <= LAST_MS
+    fits = _sizes(values) * factor <= LAST_MS
     kept = np.where(fits, values, 0)
     if kept.dtype.kind == "i":
         scaled = kept * int(factor) if factor >= 1 else kept // round(1 / factor)

@@ -136,6 +136,8 @@ def test_what_cannot_be_answered_is_refused_as_a_problem(served: Served) -> None
         (served.wards, "diagnose", b"", 422),
         (served.wards, "diagnose", b'{"record": {"n0": "CANARY"}}', 422),
         (served.wards, "diagnose", b'{"records": []}', 422),
+        (served.wards, "diagnose", b'{"record": {"n0": 1e309}}', 422),
+        (served.wards, "diagnose", b'{"record": {"n0": 1' + b"0" * 400 + b"}}", 422),
         (served.wards, "recommend", b"{}", 422),
         (served.films, "recommend", b'{"k": 0}', 422),
         ("nothing", "recommend", b"{}", 404),
@@ -143,3 +145,17 @@ def test_what_cannot_be_answered_is_refused_as_a_problem(served: Served) -> None
         answer = served.client.post(f"/v1/models/{model}/{call}", content=content)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
         assert "CANARY" not in answer.text
+
+
+def test_numbers_of_any_size_are_answered_as_the_ends_of_the_range_are(served: Served):
+    """The encoder holds what a net is given to the ends of its map; the flag says so."""
+    known = {"n1": 11.0, "c0": "a"}
+    sizes = [1e30, 1e200, 1.7976931348623157e308, 10**308]
+    for sign in (1, -1):
+        records = [{**known, "n0": sign * size} for size in sizes]
+        answer = served.post(served.wards, "diagnose", {"records": records, "explain": True})
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["predictions"]
+        assert all(prediction == found[0] for prediction in found)
+        assert found[0]["flags"] == ["out_of_range:n0"]
+        assert 0.0 < found[0]["probability"] < 1.0

@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.api.inference.answers import Loaded
 from services.api.inference.loading import load_package
@@ -137,6 +139,16 @@ def test_contributions_sum_to_the_distance_from_the_reference_in_logits(record: 
 def test_the_same_question_gets_the_same_bytes():
     body = {"records": [RECORD, {}], "explain": True}
     assert answers(body) == answers(body)
+
+
+ANY_SIZE = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**308), 10**308)
+
+
+@given(st.dictionaries(st.sampled_from(["n0", "n1", "n2", "n3"]), ANY_SIZE))
+def test_numbers_of_any_size_have_a_probability_and_contributions(numbers: dict[str, float]):
+    (prediction,) = ask({"record": {**RECORD, **numbers}, "explain": True})["predictions"]
+    assert 0.0 < prediction["probability"] < 1.0
+    assert all(math.isfinite(c["contribution"]) for c in prediction["contributions"])
 
 
 def test_contributions_come_only_when_asked_for():

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.features.numbers import COMPARE_ROWS, MAX_KNOTS, NumberTable, fit_number
+from shared.features.numbers import (
+    COMPARE_ROWS,
+    CORNERS,
+    LARGEST_NUMBER,
+    MAX_KNOTS,
+    STANDARD_LIMIT,
+    NumberTable,
+    fit_number,
+    too_large,
+)
 
 NAN = float("nan")
 
@@ -102,3 +113,38 @@ def test_a_constant_whose_mean_is_off_by_its_last_bit_scores_zero_too():
     constant = [0.1] * 7
     assert np.std(constant) > 0
     assert encoded([0.1, 0.2], constant) == [[0.0], [0.0]]
+
+
+def test_the_last_bit_of_one_value_among_many_does_not_make_a_spread():
+    many = [1e17] * 9_999
+    assert encoded([1e17, 1e17 + 16, -1e300], [*many, 1e17 + 16]) == [[0.0]] * 3
+
+
+def test_values_too_near_to_zero_for_their_squares_are_zeros():
+    assert encoded([0.0, 1e-200, 5e-324], [0.0, 1e-200, 5e-324]) == [[0.0]] * 3
+    assert encoded([0.0, 5e-324, 1.0], [0.0, 5e-324, 1.0, 1.0], "uniform") == [[-0.5], [-0.5], [0.5]]
+
+
+def test_a_hundred_digits_are_the_most_a_column_may_hold():
+    values = np.array([NAN, 0.0, LARGEST_NUMBER, -LARGEST_NUMBER, 1.01e100, -1.8e308, np.inf])
+    assert too_large(values).tolist() == [False, False, False, False, True, True, True]
+
+
+PLACES = st.floats(-LARGEST_NUMBER, LARGEST_NUMBER) | st.sampled_from(
+    [0.0, 1.0, 1.0 + 2**-52, 1e17, 1e17 + 16, 5e-324, 1e-308, 1e-100, LARGEST_NUMBER, -LARGEST_NUMBER]
+)
+ANYTHING = st.floats(allow_nan=True, allow_infinity=False)
+
+
+@given(
+    training=st.lists(PLACES | st.just(NAN), min_size=1, max_size=40).filter(lambda v: not np.isnan(v).all()),
+    asked=st.lists(ANYTHING, min_size=1, max_size=COMPARE_ROWS + 2),
+    transform=st.sampled_from(sorted(CORNERS)),
+)
+def test_no_column_and_no_request_gives_a_net_anything_but_small_numbers(
+    training: list[float], asked: list[float], transform: str
+):
+    column = fit_number("x", np.array(training), transform)  # type: ignore[arg-type]
+    rows = NumberTable([column]).encode(np.array([*training, *asked]).reshape(-1, 1))
+    assert np.isfinite(rows.inputs_BF).all()
+    assert np.abs(rows.inputs_BF).max() <= STANDARD_LIMIT
