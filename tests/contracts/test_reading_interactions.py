@@ -98,6 +98,17 @@ def test_parquet_side_tables_keep_lists_and_numbers(upload: Upload):
     }
 
 
+def test_what_is_no_number_in_a_side_table_is_missing_and_an_infinite_one_is_refused(upload: Upload):
+    met = "user,item\na,1\na,2\n"
+    prices = pa.table({"item": [2, 1], "price": [1e308, float("nan")]})
+    upload.put({"a.csv": met, "items.parquet": prices}).read("interactions")
+    assert upload.interactions().item_columns == {"price": [None, 1e308]}
+    prices = pa.table({"item": [2, 1], "price": [1.5, float("inf")]})
+    (error,) = upload.put({"a.csv": met, "items.parquet": prices}).refused("interactions")
+    assert (error.file, error.row, error.column) == ("items.parquet", 2, "price")
+    assert (error.wanted, error.came) == ("a finite number", "inf")
+
+
 def test_movielens_100k_is_read_with_its_flags_and_latin_1(upload: Upload):
     flags = "|".join("1" if n in {5, 8} else "0" for n in range(19))
     files = {

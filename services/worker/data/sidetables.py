@@ -20,6 +20,8 @@ LISTS = frozenset({"genres", "genre", "categories", "category", "tags", "labels"
 NO_GENRES = "(no genres listed)"
 """What MovieLens writes instead of an empty list."""
 
+WANTED_NUMBER = "a finite number"
+
 
 @dataclass(frozen=True)
 class SideTable:
@@ -35,7 +37,7 @@ def read_side(
     """Read side tables, each with the name of its id column, and align them with `ids`.
 
     `kind` is what an id names, "user" or "item". Of two rows of one id the first counts; of two files with
-    one column the first counts.
+    one column the first counts. Raises `UnreadableFiles`.
     """
     columns: dict[str, pa.Array] = {}
     warnings: list[str] = []
@@ -45,7 +47,10 @@ def read_side(
         codes = _keys(table, key, source, findings)
         rows = pc.index_in(ids, value_set=codes)
         warnings += _warnings(source.file, kind, codes, ids)
-        columns |= {name: _typed(name, table.column(name)).take(rows) for name in names}
+        for name in names:
+            place = Place(source.file, name, first_row=1)
+            columns[name] = _typed(table.column(name), place, findings).take(rows)
+    findings.raise_any()
     return SideTable(columns, tuple(warnings))
 
 
@@ -90,20 +95,23 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks or [pa.array([], column.type)])
 
 
-def _typed(name: str, chunked: pa.ChunkedArray) -> pa.Array:
-    """Return a side column as lists of text, float64 or text."""
+def _typed(chunked: pa.ChunkedArray, place: Place, findings: Findings) -> pa.Array:
+    """Return a side column as lists of text, float64 or text; a number that is infinite is noted."""
     column = _whole(chunked)
     if pa.types.is_list(column.type):
         return column.cast(pa.list_(pa.string()))
     if pa.types.is_string(column.type):
         column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-        return _lists(column) if name.strip().lower() in LISTS else _number_or_text(column)
+        return _lists(column) if place.column.strip().lower() in LISTS else _number_or_text(column)
     if (
         pa.types.is_integer(column.type)
         or pa.types.is_floating(column.type)
         or pa.types.is_decimal(column.type)
     ):
-        return column.cast(pa.float64(), safe=False)
+        found = numbers(column)
+        if found.wrong.any():
+            findings.add_values(place, wanted=WANTED_NUMBER, wrong=found.wrong, values=column)
+        return pa.array(found.values, mask=np.isnan(found.values))
     return column.cast(pa.string())
 
 
