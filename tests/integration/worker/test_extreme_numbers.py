@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from services.worker.trainings.diagnose import DiagnosePlan, plan_diagnose
 from services.worker.trainings.ingest import read_dataset
 from services.worker.trainings.session import Session, StopFlag
 from shared.db.datasets import get_dataset
@@ -22,9 +18,8 @@ from shared.errors import Refused
 from shared.features.numbers import Transform
 from shared.lifecycle import JobKind
 from shared.settings import Settings
-from shared.specs.job import JobSpec
 from shared.storage import Storage, dataset_folder, upload_folder
-from tests.support.lessons import scheduled
+from tests.support.plans import diagnosis_plan
 from tests.support.rows import add_dataset, add_job, claim_one
 from tests.support.uploads import DATASET, Upload
 
@@ -68,29 +63,12 @@ def ward_csv(*, rows: int = 80) -> str:
     return "\n".join(lines)
 
 
-def plan_of(upload: Upload, transform: Transform) -> DiagnosePlan:
-    net = {"name": "mlp", "hidden": [4], "numbers": transform}
-    spec = JobSpec.model_validate(
-        {
-            "model": "ward",
-            "dataset": f"ds_{DATASET}",
-            "task": {"name": "diagnose", "target": "outcome"},
-            "net": net,
-            "schedule": {"name": "constant", "base_lr": 0.01},
-            "epochs": 1,
-        }
-    )
-    schedule = scheduled({"name": "constant", "base_lr": 0.01}, optimizer=spec.optimizer, steps=2)
-    session = cast("Session", SimpleNamespace(storage=upload.storage, dataset=(DATASET, 1)))
-    return plan_diagnose(session, spec=spec, schedule=schedule, device=torch.device("cpu"))
-
-
 @pytest.mark.parametrize("transform", ["standard", "quantile"])
 def test_columns_at_both_ends_train_a_net_and_every_baseline(tmp_path: Path, transform: Transform):
     """Warnings are errors here: nothing overflows on the way, in scikit-learn's arithmetic neither."""
     upload = Upload(tmp_path).put({"ward.csv": ward_csv()})
     upload.read("records")
-    plan = plan_of(upload, transform)
+    plan = diagnosis_plan(upload, numbers=transform)
     assert np.isfinite(plan.encoded.numbers_BF).all()
     report = plan.judge(lambda: None)
     assert {candidate["name"]: candidate["refused"] for candidate in report["candidates"]} == {
@@ -115,5 +93,5 @@ def test_a_table_that_was_read_before_there_was_a_bound_is_refused_by_column(tmp
     with pytest.raises(
         Refused, match="columns that hold too large numbers: narrow; wanted a number from"
     ) as no:
-        plan_of(upload, "standard")
+        diagnosis_plan(upload)
     assert [finding.loc for finding in no.value.findings] == [("narrow",)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
@@ -25,16 +23,14 @@ from services.worker.baselines import (
 from services.worker.baselines.ranking import Judge
 from services.worker.baselines.records import Labels
 from services.worker.training.checkpoint import Snapshot
-from services.worker.trainings.diagnose import DiagnosePlan, plan_diagnose
 from services.worker.trainings.session import Session, StopFlag
 from shared.db.engine import Database
 from shared.db.jobs import get_job
 from shared.errors import Diverged
-from shared.specs.job import JobSpec
 from shared.storage import Storage
-from tests.support.lessons import scheduled
+from tests.support.plans import diagnosis_plan
 from tests.support.school import School
-from tests.support.uploads import DATASET, Upload
+from tests.support.uploads import Upload
 from tests.support.worlds import wards_csv
 
 REMEDY = "lower the learning rate, add warm-up or clip the gradient"
@@ -125,16 +121,6 @@ class Patience:
         self.left -= 1
 
 
-def ward_plan(upload: Upload) -> DiagnosePlan:
-    """Return the plan of a training on patients, as every attempt at it makes it."""
-    reading = {"model": "ward", "dataset": f"ds_{DATASET}", "task": {"name": "diagnose", "target": "outcome"}}
-    training = {"net": {"name": "mlp", "hidden": [4]}, "schedule": {"name": "constant", "base_lr": 0.01}}
-    spec = JobSpec.model_validate({**reading, **training, "epochs": 1})
-    schedule = scheduled(training["schedule"], optimizer=spec.optimizer, steps=2)
-    session = cast("Session", SimpleNamespace(storage=upload.storage, dataset=(DATASET, 1)))
-    return plan_diagnose(session, spec=spec, schedule=schedule, device=torch.device("cpu"))
-
-
 def test_records_are_judged_one_baseline_at_a_time_and_again_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -143,15 +129,15 @@ def test_records_are_judged_one_baseline_at_a_time_and_again_to_the_same_bits(
     fitted: list[str] = []
     for name, baseline in list(RECORDS.items()):
         monkeypatch.setitem(RECORDS, name, Noted(name, baseline, fitted))
-    wanted = ward_plan(upload).judge(Patience(3))
+    wanted = diagnosis_plan(upload).judge(Patience(3))
     names = [candidate["name"] for candidate in wanted["candidates"]]
     assert names == ["mlp", "logistic_regression", "boosted_trees"]
     for patience, begun in ((0, []), (1, names[1:2]), (2, names[1:])):
         fitted.clear()
         with pytest.raises(Stopped):
-            ward_plan(upload).judge(Patience(patience))
+            diagnosis_plan(upload).judge(Patience(patience))
         assert fitted == begun
-    assert ward_plan(upload).judge(lambda: None) == wanted
+    assert diagnosis_plan(upload).judge(lambda: None) == wanted
 
 
 @dataclass
