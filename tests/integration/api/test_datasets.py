@@ -237,6 +237,7 @@ def test_a_reading_that_has_ended_cannot_be_cancelled(client: httpx.Client, data
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_state")
     assert answer.json()["detail"] == "the data set is ready; wanted one that is still being read"
     assert client.get(f"{DATASETS}/{made}").json()["status"] == "ready"
+    assert client.post(f"{DATASETS}/{ready_dataset(database)}/cancel").status_code == 409
     assert client.post(f"{DATASETS}/ds_{new_uuid()}/cancel").status_code == 404
 
 
