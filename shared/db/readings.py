@@ -19,7 +19,7 @@ def cancel_reading(cx: Connection, *, dataset_id: UUID) -> DatasetRow:
     Asking again changes nothing. Raises `NotFound`, and `Conflict` (`dataset_state`) where it ended before.
     """
     reading = _locked_reading(cx, get_dataset(cx, dataset_id=dataset_id).id)
-    if reading is None or reading.status in TERMINAL and reading.status != JobStatus.CANCELLED:
+    if reading is None or (reading.status in TERMINAL and reading.status != JobStatus.CANCELLED):
         ended = get_dataset(cx, dataset_id=dataset_id).status
         raise Conflict(f"the data set is {ended}; wanted one that is still being read", code="dataset_state")
     request_cancel(cx, job_id=reading.id)
