@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import httpx
 import numpy as np
 import pytest
-from torch import nn
 
 from services.api.negotiation import DOT, MERMAID, ONNX, PNG, SVG
+from services.worker.nets.base import Net
 from services.worker.package.papers import Papers
 from services.worker.package.parity import run_model
 from shared.catalog import NeumfParams
@@ -141,7 +141,7 @@ def test_a_package_without_a_graph_says_so_with_a_remedy_and_still_predicts(
     assert client.post("/v1/models/wards/diagnose", json=body).status_code == 200
 
 
-def layers_alone(net: nn.Module) -> Papers:
+def layers_alone(net: Net) -> Papers:
     """Return papers as packages had them before there were operations."""
     return dataclasses.replace(drawn(net), operations=None)
 
