@@ -21,23 +21,24 @@ def delete_leftovers(storage: Storage, *, known: Mapping[UUID, str], now: float 
     """Delete folders whose data set is gone or needs them no more; return them.
 
     `known` are all data sets with their status, read after the files were listed would be too early:
-    a row appears after its files, so ids younger than a day are left alone.
+    a row appears after its files, so ids younger than a day are left alone. Of a refused set nothing is
+    kept, however young: a worker that was killed while its reading was cancelled could not delete it.
     """
     now = time.time() if now is None else now
     doomed = [
         f"{kind}/{dataset_id}"
         for kind, dataset_id in sorted(_folders(storage), key=str)
-        if _unneeded(kind, known.get(dataset_id)) and age_seconds(dataset_id, now=now) > GRACE_SECONDS
+        if _unneeded(kind, known.get(dataset_id), age=age_seconds(dataset_id, now=now))
     ]
     for folder in doomed:
         storage.delete_tree(folder)
     return doomed
 
 
-def _unneeded(kind: str, status: str | None) -> bool:
-    if status is None:
+def _unneeded(kind: str, status: str | None, *, age: float) -> bool:
+    if status == "refused":
         return True
-    return status == "refused" if kind == "datasets" else status != "reading"
+    return age > GRACE_SECONDS and (status is None or (kind == "uploads" and status != "reading"))
 
 
 def _folders(storage: Storage) -> set[tuple[str, UUID]]:

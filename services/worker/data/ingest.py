@@ -29,17 +29,13 @@ def ingest(
 ) -> DatasetSummary:
     """Read the uploaded files of a data set, write its canonical files and return what stands in them.
 
-    Running it again does the same again. Raises `UnreadableFiles` with up to 20 places; then no canonical
-    file of this version is left. Raises between two batches what `leave_if_asked` raises; then all files are
-    left, since another attempt may be at work on them: see `forget_files`.
+    Running it again does the same again. Raises `UnreadableFiles` with up to 20 places, and between two
+    batches what `leave_if_asked` raises; then all files are left, since another attempt may be at work on
+    them: see `forget_files`.
     """
     folder = dataset_folder(dataset_id, version)
     storage.delete_tree(folder)  # what an attempt that was killed left half written
-    try:
-        return _read(storage, dataset_id, folder, spec, limits, leave_if_asked)
-    except UnreadableFiles:
-        storage.delete_tree(folder)
-        raise
+    return _read(storage, dataset_id, folder, spec, limits, leave_if_asked)
 
 
 def forget_files(storage: Storage, *, dataset_id: UUID, version: int) -> None:

@@ -15,7 +15,9 @@ def read_dataset(session: Session) -> None:
     """Read the files into columns and set the data set ready, or refused with what is wrong in them.
 
     Raises `Preempted` between two batches when asked to stop; of one that was cancelled no file is left.
+    Raises `Fenced`, before it touches a file where another attempt holds the job from the start.
     """
+    session.check_fence()
     dataset_id, version = session.dataset
     try:
         summary = _read(session)

@@ -18,6 +18,7 @@ from shared.db.job_writes import (
     Progress,
     Result,
     begin_events,
+    check_fence,
     commit_progress,
     fail,
     finish,
@@ -73,6 +74,13 @@ class Session:
     def patience_seconds(self) -> float:
         """How long a write may be repeated while the database is away."""
         return self.settings.lease_seconds * LEASE_SHARE
+
+    def check_fence(self) -> None:
+        """Raise `Fenced` early, before anything is done that no transaction guards."""
+        self.database.retrying(
+            lambda cx: check_fence(cx, job_id=self.job.id, fence=self.fence),
+            patience_seconds=self.patience_seconds,
+        )
 
     def commit(self, progress: Progress) -> LrEvents | None:
         """Write points, evaluations and a checkpoint in one fenced transaction; return new LR events."""

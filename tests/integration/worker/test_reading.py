@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -12,6 +14,7 @@ from services.worker.trainings.ingest import read_dataset
 from services.worker.trainings.session import Session, StopFlag
 from shared.db.datasets import get_dataset
 from shared.db.engine import Database
+from shared.db.job_leases import requeue
 from shared.db.jobs import get_job
 from shared.db.readings import cancel_reading
 from shared.errors import Conflict, Fenced
@@ -40,11 +43,24 @@ class Reading:
         with self.database.begin() as cx:
             return claim_one(cx).fence
 
-    def run(self, *, fence: int, stop: StopFlag | None = None) -> None:
+    def run(self, *, fence: int, stop: StopFlag | Late | None = None) -> None:
         with self.database.begin() as cx:
             row = get_job(cx, job_id=self.job_id)
         settings = Settings(lease_seconds=3)
-        read_dataset(Session(row, fence, self.database, self.storage, settings, stop or StopFlag()))
+        flag = cast("StopFlag", stop or StopFlag())
+        read_dataset(Session(row, fence, self.database, self.storage, settings, flag))
+
+    def taken_over(self) -> int:
+        """Let another attempt claim the job and write a file; return its fence."""
+        with self.database.begin() as cx:
+            fence = get_job(cx, job_id=self.job_id).fence
+            requeue(cx, job_id=self.job_id, fence=fence, cause="lease_expired")
+        self.storage.save(self.of_the_other, [b"PAR1"])
+        return self.claimed()
+
+    @property
+    def of_the_other(self) -> str:
+        return f"{dataset_folder(self.dataset_id, 1)}/of_the_other.parquet"
 
     def cancel(self) -> str:
         with self.database.begin() as cx:
@@ -60,6 +76,21 @@ class Reading:
         return [path.rsplit("/", 1)[-1] for path in self.storage.list(upload_folder(self.dataset_id))]
 
 
+@dataclass
+class Late:
+    """Looked at for the first time, it lets another attempt take the job over; then it may ask to stop."""
+
+    reading: Reading
+    asks: bool = False
+    fence: int | None = None
+
+    @property
+    def requested(self) -> bool:
+        if self.fence is None:
+            self.fence = self.reading.taken_over()
+        return self.asks
+
+
 def errors_of(database: Database, dataset_id: UUID) -> list[tuple[str, int]]:
     with database.begin() as cx:
         row = get_dataset(cx, dataset_id=dataset_id)
@@ -69,11 +100,12 @@ def errors_of(database: Database, dataset_id: UUID) -> list[tuple[str, int]]:
 
 def test_a_refusal_that_was_not_recorded_is_found_again(database: Database, tmp_path: Path):
     reading = Reading(database, tmp_path, WRONG)
-    fence = reading.claimed()
-    with pytest.raises(Fenced):
-        reading.run(fence=fence - 1)  # as good as a process that dies before its commit
-    assert reading.uploads() == ["ratings.csv"]
-    reading.run(fence=fence)
+    late = Late(reading)
+    with pytest.raises(Fenced):  # as good as a process that dies before its commit
+        reading.run(fence=reading.claimed(), stop=late)
+    assert (reading.storage.list("datasets"), reading.uploads()) == ([reading.of_the_other], ["ratings.csv"])
+    assert late.fence is not None
+    reading.run(fence=late.fence)
     assert errors_of(database, reading.dataset_id) == [("ratings.csv", 2)]
     assert reading.storage.list("uploads") == reading.storage.list("datasets") == []
 
@@ -113,13 +145,24 @@ def test_a_reading_whose_worker_stops_begins_again_with_all_its_files(reading: R
     assert reading.states() == ("ready", "succeeded")
 
 
-def test_a_reading_that_lost_its_lease_deletes_nothing_of_the_one_that_has_it(reading: Reading):
-    stop = StopFlag()
-    stop.requested = True
-    fence = reading.claimed()
+def test_a_reading_that_lost_its_lease_before_it_began_touches_no_file(reading: Reading):
+    late = reading.claimed()
+    reading.taken_over()
+    before = [*reading.storage.list("datasets"), *reading.uploads()]
+    assert reading.of_the_other in before
     with pytest.raises(Fenced):
-        reading.run(fence=fence - 1, stop=stop)
-    assert reading.uploads() == ["ratings.csv"]
+        reading.run(fence=late)
+    assert [*reading.storage.list("datasets"), *reading.uploads()] == before
+
+
+@pytest.mark.parametrize("asks", [False, True], ids=["read to its end", "asked to stop"])
+def test_a_reading_that_loses_its_lease_deletes_nothing_of_the_one_that_has_it(
+    reading: Reading, *, asks: bool
+):
+    with pytest.raises(Fenced):
+        reading.run(fence=reading.claimed(), stop=Late(reading, asks))
+    assert reading.of_the_other in reading.storage.list("datasets")
+    assert (reading.uploads(), reading.states()) == (["ratings.csv"], ("reading", "running"))
 
 
 def test_a_reading_that_ended_before_the_cancel_was_heard_stays_read(reading: Reading):

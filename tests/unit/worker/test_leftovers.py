@@ -33,8 +33,9 @@ def test_a_set_that_was_read_keeps_only_its_columns(storage: Storage):
     assert storage.list("datasets") == [f"datasets/{OLD}/v1/interactions.parquet"]
 
 
-def test_a_set_that_was_refused_keeps_nothing(storage: Storage):
-    found = delete_leftovers(storage, known={OLD: "refused"}, now=MADE + 9 * DAY)
+def test_a_set_that_was_refused_keeps_nothing_however_young(storage: Storage):
+    assert delete_leftovers(storage, known={OLD: "ready"}, now=MADE + 1) == []
+    found = delete_leftovers(storage, known={OLD: "refused"}, now=MADE + 1)
     assert found == [f"datasets/{OLD}", f"uploads/{OLD}"]
 
 
