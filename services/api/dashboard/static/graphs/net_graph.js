@@ -21,9 +21,11 @@ export class NetGraph {
     this.name = name;
     this.signal = signal;
     this.view = new DrawingView();
-    this.level = select('Level', LEVELS, () => this.#draw());
-    this.heat = select('Heat', HEATS, () => this.#draw());
-    this.element = h('section', { class: 'card net-graph', 'aria-label': 'Graph of the net' }, h('div', { class: 'head' }, h('h2', {}, 'Graph of the net'), h('span', { class: 'actions push' }, this.level.label, this.level.input, this.heat.label, this.heat.input, this.view.tools)),
+    const [level, levelChoice] = choice('Level', LEVELS, () => this.#draw());
+    const [heat, heatChoice] = choice('Heat', HEATS, () => this.#draw());
+    this.level = level;
+    this.heat = heat;
+    this.element = h('section', { class: 'card net-graph', 'aria-label': 'Graph of the net' }, h('div', { class: 'head' }, h('h2', {}, 'Graph of the net'), h('span', { class: 'actions push' }, levelChoice, heatChoice, this.view.tools)),
       this.#totals, this.#answer, this.view.element, this.#downloads(), this.#table);
   }
 
@@ -39,7 +41,7 @@ export class NetGraph {
   }
 
   get #query() {
-    return `?level=${this.level.input.value}&heat=${this.heat.input.value}`;
+    return `?level=${this.level.value}&heat=${this.heat.value}`;
   }
 
   async #draw() {
@@ -57,13 +59,14 @@ export class NetGraph {
   }
 }
 
-function select(title, choices, onchange) {
+/** A select, and the same with its label, which stay on one line together. */
+function choice(title, choices, onchange) {
   const input = h('select', { id: freshId('choice'), onchange }, choices.map(([value, word]) => h('option', { value }, word)));
-  return { input, label: h('label', { class: 'quiet', for: input.id }, title) };
+  return [input, h('span', { class: 'labelled' }, h('label', { class: 'quiet', for: input.id }, title), ' ', input)];
 }
 
-function totalsText({ totals, row, sample, nodes }) {
-  const parts = [`${integer(nodes.length)} nodes`, `${integer(totals.parameters)} parameters (${bytes(totals.bytes)})`, `${integer(totals.flops_forward)} FLOPs forward and ${integer(totals.flops_backward)} backward for one ${row ?? 'row'}`,
+function totalsText({ totals, row, sample }) {
+  const parts = [`${integer(totals.parameters)} parameters (${bytes(totals.bytes)})`, `${integer(totals.flops_forward)} FLOPs forward and ${integer(totals.flops_backward)} backward for one ${row ?? 'row'}`,
     sample ? `statistics of ${integer(sample.rows)} ${sample.source} rows` : null];
   return parts.filter(Boolean).join(' · ');
 }
