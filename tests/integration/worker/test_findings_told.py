@@ -17,7 +17,9 @@ from shared.db.engine import Database
 from shared.db.gradients import read_layers, read_samples
 from shared.db.job_leases import requeue
 from shared.db.jobs import get_job
+from shared.errors import Diverged
 from shared.gradients import find
+from shared.schedules.bounds import MAX_RATE
 from shared.storage import Storage
 from tests.support.school import Death, Died, Mortal, School, StopAt
 
@@ -95,4 +97,20 @@ def test_it_is_counted_once_where_every_attempt_makes_one_update(
         with pytest.raises(Preempted):
             school.attempt(StopAt(1))
     school.attempt(StopFlag())
+    assert counted(capsys.readouterr().out) == on_record(school) == {"vanishing": 1.0}
+
+
+def test_it_is_counted_where_the_next_evaluation_ends_the_training(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The last update throws the weights out of the numbers, so no checkpoint ever stands behind it."""
+    phases = [
+        {"name": "constant", "duration": "rest"},
+        {"name": "constant", "duration": "1st", "lr": MAX_RATE},
+    ]
+    changes = {"optimizer": {"name": "sgd"}, "schedule": {"base_lr": 0.01, "phases": phases}, "epochs": 1}
+    school = School(database, Storage(tmp_path.as_uri())).enrol(**{**DEEP, **changes, "batch_size": 2})
+    school.add()
+    with pytest.raises(Diverged, match="not all finite numbers; it began"):
+        school.attempt(StopFlag())
     assert counted(capsys.readouterr().out) == on_record(school) == {"vanishing": 1.0}
