@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from services.worker.nets import layers, mf, neumf
-from services.worker.package.netgraph import Example, net_graphs
+from services.worker.package.netgraph import Example, building, net_graphs
 from services.worker.package.netgraph.flops import dot_products
 from services.worker.package.weights import served_form
 from shared.catalog import AnyNet, MlpParams, NeumfParams
@@ -178,6 +178,21 @@ def test_operations_that_change_with_the_size_of_the_batch_are_not_told() -> Non
     net = nn.Sequential(nn.Linear(5, 4), Uneven(), nn.Linear(4, 1)).eval()
     found = net_graphs(net, name="uneven", example=example, modules={})
     assert [n.path for n in inner(found.layers)] == ["0", "1", "2"]
+    assert found.operations is None
+
+
+def test_operations_that_cannot_be_told_do_not_cost_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> NetGraph:
+        raise TypeError("the recorder met what it does not know")
+
+    monkeypatch.setattr(building, "operations_of", fail)
+    found = net_graphs(
+        nn.Sequential(nn.Linear(5, 1)).eval(),
+        name="plain",
+        example=Example((torch.ones(40, 5),), (("B", None),), lambda out: out.square().mean()),
+        modules={},
+    )
+    assert [n.path for n in inner(found.layers)] == ["0"]
     assert found.operations is None
 
 

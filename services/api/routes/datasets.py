@@ -77,7 +77,7 @@ def sample_dataset(
 
 @router.post("/{dataset_id}/cancel", status_code=202, dependencies=[needs("data")])
 def cancel_reading(dataset_id: str, parts: Parts) -> DatasetAnswer:
-    """Ask the reading of a data set to end; it is then refused, and nothing of it is kept."""
+    """Ask the reading of a data set to end; unless it ends first, it is then refused and nothing is kept."""
     return dataset_answer(parts.submission.cancel_reading(parse_id("ds", dataset_id)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 
+import structlog
 import torch
 from torch import Tensor, fx, nn
 
@@ -23,6 +24,7 @@ from shared.graphs.netgraph import Lengths, NetEdge, NetGraph, NetNode, SampleFa
 
 ROW = {"B": 1, "N": 1}
 NOTHING = Statistics()
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,15 @@ def net_graphs(net: nn.Module, *, name: str, example: Example, modules: Mapping[
 
 
 def _operations(wiring: Wiring, net: nn.Module, example: Example, *, layers: NetGraph) -> NetGraph | None:
-    """Return the graph of operations; none of a net that is watched, or whose operations change."""
+    """Return the graph of operations; none of a net that is watched, or whose operations change or fail."""
     if not isinstance(wiring, TracedWiring):
         return None
     try:
         return operations_of(wiring, net, example, layers=layers)
     except Unsteady:
+        return None
+    except Exception as error:  # noqa: BLE001 - the layers are known by now, and are worth more
+        log.warning("the net has no graph of operations", net=layers.net, error=type(error).__name__)
         return None
 
 
