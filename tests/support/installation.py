@@ -131,12 +131,16 @@ def installed(home: Path, **settings: str) -> Iterator[Installation]:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], home: Path) -> None:
-    """Wait for `/readyz`; a process that ends first says why."""
+    """Wait until the gateway answers and the launcher has seen that too; a process that ends first says why.
+
+    Until then a launcher takes a part that is killed for one that cannot start, and ends.
+    """
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         assert process.poll() is None, (home / "up.out").read_text()
         try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200 and (home / "admin.key").exists():
+            serving = "Ctrl-C stops everything" in (home / "up.out").read_text()
+            if serving and httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
                 return
         except httpx.TransportError:
             pass
