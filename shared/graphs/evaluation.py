@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,7 +13,7 @@ from shared.graphs.drawing import number
 from shared.graphs.lexing import refusal
 from shared.graphs.operations import RULES, shown_name
 from shared.graphs.program import Node, Program
-from shared.graphs.rules import Array
+from shared.graphs.rules import Array, Arrays
 
 MAX_EXPONENT = 64.0
 MAX_ELEMENTS = 8192
@@ -54,7 +55,7 @@ def value_of(node: Node, values: list[Array], given: Mapping[str, Array]) -> Arr
     if value.ndim > 2 or max(value.shape, default=1) > MAX_SIDE:
         raise refusal(node.place, f"the value here is larger than {MAX_SIDE} × {MAX_SIDE}")
     if not np.isfinite(value).all():
-        raise not_finite(node, value, "value")
+        raise not_finite(node, value, operands)
     return value
 
 
@@ -63,8 +64,15 @@ def _misfit(node: Node, operands: list[Array]) -> str:
     return f"{shown_name(node.op)} cannot take a {shapes}; check the shapes, or transpose one"
 
 
-def not_finite(node: Node, wrong: Array, what: str) -> Refused:
-    """Return the refusal of a node whose value or derivative is not finite."""
-    worst = float(wrong[~np.isfinite(wrong)].flat[0])
-    wants = RULES[node.op].wants
-    return refusal(node.place, f"the {what} of {shown_name(node.op)} is {number(worst)} here; wanted {wants}")
+def not_finite(node: Node, wrong: Array, operands: Arrays, *, by: int | None = None) -> Refused:
+    """Return the refusal of a node whose value, or whose gradient by an operand, is not finite.
+
+    What does not exist at these operands is told by the operation; the rest has only grown too large.
+    """
+    worst, fault = float(wrong[~np.isfinite(wrong)].flat[0]), RULES[node.op].fault
+    what = f"the {'value' if by is None else 'gradient'} of {shown_name(node.op)} is {number(worst)} here"
+    outside = None if fault is None else fault(operands, by)
+    if outside is not None:
+        return refusal(node.place, f"{what}; wanted {outside}")
+    cause = "since a number on the way is too large" if math.isnan(worst) else "too large"
+    return refusal(node.place, f"{what}, {cause} for a double; wanted numbers up to ±1.8e308")

@@ -9,9 +9,8 @@ from functools import reduce
 import numpy as np
 
 from shared.graphs.drawing import number
-from shared.graphs.rules import FINITE, Array, Arrays, Pointwise, Side, Use, Written, words
+from shared.graphs.rules import Array, Arrays, Fault, Pointwise, Side, Use, Written, wanted, words
 
-POSITIVE = "an argument above 0"
 LEAK = 0.01
 """Slope of leaky_relu below 0, torch's default."""
 
@@ -49,18 +48,22 @@ def of_argument(
     slope: Callable[[Array], Array],
     text: str,
     *,
-    wants: str = FINITE,
+    fault: Fault | None = None,
     side: Side | None = None,
 ) -> Pointwise:
     """Return the rule of a function whose slope is written in its argument."""
-    return Pointwise(compute, lambda use: slope(use.x), words(text), wants=wants, side=side)
+    return Pointwise(compute, lambda use: slope(use.x), words(text), fault=fault, side=side)
 
 
 def of_value(
-    compute: Callable[[Array], Array], slope: Callable[[Array], Array], text: str, *, wants: str = FINITE
+    compute: Callable[[Array], Array],
+    slope: Callable[[Array], Array],
+    text: str,
+    *,
+    fault: Fault | None = None,
 ) -> Pointwise:
     """Return the rule of a function whose slope is written in its own value."""
-    return Pointwise(compute, lambda use: slope(use.v), words(text), wants=wants)
+    return Pointwise(compute, lambda use: slope(use.v), words(text), fault=fault)
 
 
 def _power_slope(use: Use) -> Array:
@@ -70,6 +73,19 @@ def _power_slope(use: Use) -> Array:
         one_less = np.where(exponent == 0.0, 0.0, exponent - 1.0)
         return np.where(exponent == 0.0, 0.0, exponent * np.power(base, one_less))
     return np.where(base > 0.0, use.v * np.log(np.where(base > 0.0, base, 1.0)), np.nan)
+
+
+def _power_fault(xs: Arrays, i: int | None) -> str | None:
+    base, exponent = xs
+    if np.any((base == 0.0) & (exponent < 0.0)):
+        return "a base other than 0 under an exponent below 0"
+    if np.any((base < 0.0) & (exponent != np.floor(exponent))):
+        return "a whole exponent, or a base that is not below 0"
+    if i == 0 and np.any((base == 0.0) & (exponent > 0.0) & (exponent < 1.0)):
+        return "a base above 0 under an exponent below 1"
+    if i == 1 and np.any(base <= 0.0):
+        return "a base above 0, since the derivative by the exponent has its logarithm"
+    return None
 
 
 def _power_says(at: Written) -> str:
@@ -118,7 +134,9 @@ def _best(compute: Callable[..., Array], word: str) -> Pointwise:
 
 
 TWO = (2, 2)
-MODERATE = "an argument between −709 and 709"
+POSITIVE = wanted("an argument above 0", lambda x: x > 0.0)
+BELOW_709 = wanted("an argument below 709", lambda x: np.isfinite(np.exp(x)))
+WITHIN_709 = wanted("an argument between −709 and 709", lambda x: np.isfinite(np.cosh(x)))
 POINTWISE: dict[str, Pointwise] = {
     "add": Pointwise(np.add, lambda use: np.ones_like(use.v), words("1"), TWO),
     "sub": Pointwise(np.subtract, lambda use: np.full_like(use.v, 1.0 - 2 * use.i), words("1", "−1"), TWO),
@@ -128,28 +146,27 @@ POINTWISE: dict[str, Pointwise] = {
         lambda use: (1.0 if use.i == 0 else -use.v) / use.xs[1],
         words("1/{r}", "−{l}/{r}^2"),
         TWO,
-        wants="a divisor that is not 0, nor so small that its square vanishes",
+        fault=wanted("a divisor that is not 0", lambda x: x != 0.0),
     ),
-    "pow": Pointwise(
-        np.power,
-        _power_slope,
-        _power_says,
-        TWO,
-        wants="a base above 0; a whole exponent without a gradient takes others too, but 0 only from 1 on",
-    ),
+    "pow": Pointwise(np.power, _power_slope, _power_says, TWO, fault=_power_fault),
     "neg": of_argument(np.negative, lambda x: np.full_like(x, -1.0), "−1"),
-    "exp": of_value(np.exp, lambda v: v, "{v}", wants="an argument below 709"),
-    "log": of_argument(np.log, lambda x: 1.0 / x, "1/{x}", wants=POSITIVE),
-    "log1p": of_argument(np.log1p, lambda x: 1.0 / (1.0 + x), "1/(1 + {x})", wants="an argument above −1"),
-    "expm1": of_value(np.expm1, lambda v: v + 1.0, "{v} + 1", wants="an argument below 709"),
-    "sqrt": of_value(np.sqrt, lambda v: 0.5 / v, "1/(2·{v})", wants=POSITIVE),
+    "exp": of_value(np.exp, lambda v: v, "{v}", fault=BELOW_709),
+    "log": of_argument(np.log, lambda x: 1.0 / x, "1/{x}", fault=POSITIVE),
+    "log1p": of_argument(
+        np.log1p,
+        lambda x: 1.0 / (1.0 + x),
+        "1/(1 + {x})",
+        fault=wanted("an argument above −1", lambda x: x > -1.0),
+    ),
+    "expm1": of_value(np.expm1, lambda v: v + 1.0, "{v} + 1", fault=BELOW_709),
+    "sqrt": of_value(np.sqrt, lambda v: 0.5 / v, "1/(2·{v})", fault=POSITIVE),
     "square": of_argument(np.square, lambda x: 2.0 * x, "2·{x}"),
     "abs": of_argument(np.abs, np.sign, "sign({x})", side=_sign),
     "sin": of_argument(np.sin, np.cos, "cos({x})"),
     "cos": of_argument(np.cos, lambda x: -np.sin(x), "−sin({x})"),
     "tan": of_value(np.tan, lambda v: 1.0 + v * v, "1 + {v}^2"),
-    "sinh": of_argument(np.sinh, np.cosh, "cosh({x})", wants=MODERATE),
-    "cosh": of_argument(np.cosh, np.sinh, "sinh({x})", wants=MODERATE),
+    "sinh": of_argument(np.sinh, np.cosh, "cosh({x})", fault=WITHIN_709),
+    "cosh": of_argument(np.cosh, np.sinh, "sinh({x})", fault=WITHIN_709),
     "tanh": of_value(np.tanh, lambda v: 1.0 - v * v, "1 − {v}^2"),
     "sigmoid": of_value(_sigmoid, lambda v: v * (1.0 - v), "{v}·(1 − {v})"),
     "softplus": of_argument(lambda x: np.logaddexp(0.0, x), _sigmoid, "sigmoid({x})"),

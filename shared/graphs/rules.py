@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Arrays = Sequence[Array]
-FINITE = "values that keep every number finite"
+Fault = Callable[[Arrays, int | None], str | None]
+"""What is wanted of the operands where the value (none) or the derivative by an operand does not exist; none
+where both exist, so that a number that is not finite is only too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class Rule(Protocol):
         """The least and the most operands."""
 
     @property
-    def wants(self) -> str:
-        """Where value and derivative are finite, in words."""
+    def fault(self) -> Fault | None:
+        """What is outside of the domain, none where value and derivative exist everywhere."""
 
     @property
     def says(self) -> Says:
@@ -102,7 +104,7 @@ class Pointwise:
     partial: Callable[[Use], Array]
     says: Says
     arity: tuple[int, int] = (1, 1)
-    wants: str = FINITE
+    fault: Fault | None = None
     side: Side | None = None
 
     def value(self, xs: Arrays) -> Array:
@@ -126,7 +128,7 @@ class Whole:
     back: Callable[[Use, Array], Array]
     says: Says
     arity: tuple[int, int] = (1, 1)
-    wants: str = FINITE
+    fault: Fault | None = None
     side: Side | None = None
 
     def value(self, xs: Arrays) -> Array:
@@ -146,3 +148,8 @@ def words(*templates: str) -> Says:
         return templates[min(at.i, len(templates) - 1)].format(**names)
 
     return says
+
+
+def wanted(text: str, holds: Callable[[Array], npt.ArrayLike]) -> Fault:
+    """Return the fault of operations whose last operand, in this text, must fulfil a condition."""
+    return lambda xs, _: None if bool(np.all(holds(xs[-1]))) else text

@@ -110,16 +110,16 @@ def _edges(program: Program, target: int, values: list[Array], gradients: list[A
         local = _local(node, use)
         contribution = RULES[node.op].pull(use, upstream)
         total = held + contribution
-        _all_finite(node, contribution, total)
+        _all_finite(node, use, contribution, total)
         gradients[source] = total
         edges.append(Edge(source, target, i, local, upstream, contribution))
     return edges
 
 
-def _all_finite(node: Node, *arrays: Array) -> None:
+def _all_finite(node: Node, use: Use, *arrays: Array) -> None:
     for array in arrays:
         if not np.isfinite(array).all():
-            raise not_finite(node, array, "gradient")
+            raise not_finite(node, array, use.xs, by=use.i)
 
 
 def _local(node: Node, use: Use) -> Local | None:
@@ -127,14 +127,14 @@ def _local(node: Node, use: Use) -> Local | None:
     pointwise = POINTWISE.get(node.op)
     if pointwise is not None:
         slope = pointwise.slope(use)
-        _all_finite(node, slope)
+        _all_finite(node, use, slope)
         if use.v.shape == use.x.shape:
             return Local("elementwise" if use.v.ndim else "scalar", slope)
     if max(use.v.size, use.x.size) > MAX_JACOBIAN:
         return None
     units = np.eye(use.v.size).reshape(-1, *use.v.shape)
     jacobian = np.array([RULES[node.op].pull(use, unit).ravel() for unit in units])
-    _all_finite(node, jacobian)
+    _all_finite(node, use, jacobian)
     if use.v.ndim == use.x.ndim == 0:
         return Local("scalar", jacobian.reshape(()))
     return Local("jacobian", jacobian)

@@ -78,7 +78,58 @@ def test_a_square_root_at_zero_has_a_value_and_no_derivative_and_is_refused() ->
 
 
 def test_a_quotient_whose_gradient_overflows_is_refused() -> None:
-    assert refused("x/y", x=1, y=1e-200).startswith("column 1: the gradient of / is −∞ here")
+    wanted = "column 1: the gradient of / is −∞ here, too large for a double; wanted numbers up to ±1.8e308"
+    assert refused("x/y", x=1, y=1e-200) == wanted
+
+
+TOO_LARGE = "too large for a double; wanted numbers up to ±1.8e308"
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "message"),
+    [
+        ("x**2", {"x": 1e200}, f"the value of ** is ∞ here, {TOO_LARGE}"),
+        ("x**3", {"x": -1e200}, f"the value of ** is −∞ here, {TOO_LARGE}"),
+        ("x**-1", {"x": -1e-200}, f"the gradient of ** is −∞ here, {TOO_LARGE}"),
+        ("x*y", {"x": 1e200, "y": -1e200}, f"the value of * is −∞ here, {TOO_LARGE}"),
+        ("x/y", {"x": 1e300, "y": 1e-300}, f"the value of / is ∞ here, {TOO_LARGE}"),
+        ("1e300*exp(x)", {"x": 20}, f"the value of * is ∞ here, {TOO_LARGE}"),
+        ("exp(x)*1e200*exp(-y)", {"x": 400, "y": 600}, f"the value of * is ∞ here, {TOO_LARGE}"),
+        ("1e250*(x*1e-250)*1e250", {"x": 1}, f"the gradient of * is ∞ here, {TOO_LARGE}"),
+        ("log(x)", {"x": 5e-324}, f"the gradient of log is ∞ here, {TOO_LARGE}"),
+        (
+            "u @ v",
+            {"u": [1e200, 1e200], "v": [1e200, -1e200]},
+            f"the value of @ is not a number here, since a number on the way is {TOO_LARGE}",
+        ),
+    ],
+)
+def test_what_overflows_is_told_as_too_large(
+    expression: str, values: dict[str, object], message: str
+) -> None:
+    assert refused(expression, **values).partition(": ")[2] == message
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "message"),
+    [
+        ("0**-1", {}, "the value of ** is ∞ here; wanted a base other than 0 under an exponent below 0"),
+        ("(-8)**0.5", {}, "the value of ** is not a number here; wanted a whole exponent, or a base that is"),
+        ("x**0.5", {"x": 0}, "the gradient of ** is ∞ here; wanted a base above 0 under an exponent below 1"),
+        ("2**x * 0**y", {"x": 1, "y": 2}, "the gradient of ** is not a number here; wanted a base above 0,"),
+        ("x/0", {"x": 1}, "the value of / is ∞ here; wanted a divisor that is not 0"),
+        ("x/y", {"x": 0, "y": 0}, "the value of / is not a number here; wanted a divisor that is not 0"),
+        ("exp(x)", {"x": 1000}, "the value of exp is ∞ here; wanted an argument below 709"),
+        ("cosh(x)", {"x": -1000}, "the value of cosh is ∞ here; wanted an argument between −709 and 709"),
+        ("log(x)", {"x": 0}, "the value of log is −∞ here; wanted an argument above 0"),
+        ("log1p(x)", {"x": -1}, "the value of log1p is −∞ here; wanted an argument above −1"),
+        ("sqrt(x)", {"x": -1}, "the value of sqrt is not a number here; wanted an argument above 0"),
+    ],
+)
+def test_what_does_not_exist_is_told_with_what_the_operation_wants(
+    expression: str, values: dict[str, object], message: str
+) -> None:
+    assert refused(expression, **values).partition(": ")[2].startswith(message)
 
 
 def test_a_number_that_overflows_is_refused() -> None:
