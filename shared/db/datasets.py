@@ -15,6 +15,10 @@ from shared.db.rows import columns_of, one_of
 from shared.db.tables import dataset, job
 from shared.errors import Conflict, NotFound, Refused
 
+WHOLE = "the files read to their end"
+CANCELLED = "the reading was cancelled on request"
+"""What is wrong with a data set whose reading was stopped: no place in any of its files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDataset:
@@ -122,7 +126,7 @@ def settle_reading(cx: Connection, *, job_id: UUID, message: str) -> None:
     reading = and_(job.c.id == job_id, job.c.kind == "ingest")
     dataset_id = cx.execute(select(job.c.dataset_id).where(reading)).scalar_one_or_none()
     if dataset_id is not None:
-        error = {"file": "", "row": None, "column": None, "wanted": "a reading that ends", "came": message}
+        error = {"file": None, "row": None, "column": None, "wanted": WHOLE, "came": message}
         set_refused(cx, dataset_id=dataset_id, errors=[error])
 
 

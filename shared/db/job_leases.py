@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared.db.datasets import settle_reading
+from shared.db.datasets import CANCELLED, settle_reading
 from shared.db.events import Transition, record_event
 from shared.errors import Fenced
 from shared.lifecycle import JobKind, JobStatus
@@ -225,7 +225,7 @@ def _settled(cx: Connection, ended: Ended, *, cause: str, came_from: JobStatus =
     moved = Transition(from_status=came_from, to_status=status, cause=cause, detail=detail)
     record_event(cx, job_id=ended.job_id, transition=moved)
     if status in (JobStatus.FAILED, JobStatus.CANCELLED):
-        why = f"reading ended: {ended.error_code}" if ended.error_code else "reading was cancelled"
+        why = f"the reading ended: {ended.error_code}" if ended.error_code else CANCELLED
         settle_reading(cx, job_id=ended.job_id, message=why)
     return Ended(job_id=ended.job_id, kind=ended.kind, status=status, error_code=ended.error_code)
 

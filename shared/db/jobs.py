@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_, upda
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
-from shared.db.datasets import settle_reading
+from shared.db.datasets import CANCELLED, settle_reading
 from shared.db.events import Transition, list_events, record_event
 from shared.db.job_rows import JOB_COLUMNS, Inserted, JobCount, JobFilter, JobRow, NewJob
 from shared.db.rows import one_of
@@ -164,7 +164,7 @@ def request_cancel(cx: Connection, *, job_id: UUID) -> JobRow:
     if row.status == JobStatus.RUNNING:
         return _changed(cx, row, cancel_requested_at=func.coalesce(job.c.cancel_requested_at, now))
     if row.status in (JobStatus.QUEUED, JobStatus.PAUSED):
-        settle_reading(cx, job_id=job_id, message="reading was cancelled")
+        settle_reading(cx, job_id=job_id, message=CANCELLED)
         ended = _changed(cx, row, status="cancelled", cancel_requested_at=now, finished_at=now)
         _note(cx, row, JobStatus.CANCELLED, "cancel_requested")
         return ended

@@ -30,7 +30,7 @@ class ReadingError(Spec):
 
     file: str
     row: int | None = None
-    """1-based, header not counted."""
+    """The data row, from 1; a header is not counted."""
     column: str | None = None
     wanted: str
     came: str

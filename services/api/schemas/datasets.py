@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from services.api.schemas.answer import Answer, Time
 
 
 class ReadingErrorAnswer(Answer):
-    """One place in an uploaded file that could not be read."""
+    """One place in an uploaded file that could not be read; no file where the reading was stopped."""
 
-    file: str
-    row: int | None = None
+    file: str | None = None
+    row: Annotated[
+        int | None, Field(description="The data row, counted from 1; a header is not counted.")
+    ] = None
     column: str | None = None
     wanted: str
     came: str
+
+    @computed_field(description="File, data row and column in words.")  # type: ignore[prop-decorator]
+    @property
+    def place(self) -> str | None:
+        """The place in words, none where the reading was stopped."""
+        row = None if self.row is None else f"data row {self.row} (a header is not counted)"
+        column = None if self.column is None else f"column {self.column}"
+        return ", ".join(part for part in (self.file, row, column) if part) or None
 
 
 class ColumnAnswer(Answer):

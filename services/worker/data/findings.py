@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Literal, NoReturn
 
 import numpy as np
@@ -10,10 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shared.errors import Finding, Refused
+from shared.features.numbers import LARGEST_NUMBER
 from shared.specs.dataset import ReadingError
 
 LIMIT = 20
+TOO_LARGE = "a number beyond ±1e100"
+"""What a number above `LARGEST_NUMBER` is, in words."""
 QUOTED_CHARACTERS = 40
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+"""How text writes a number."""
 
 Kind = Literal["interactions", "records"]
 Mask = npt.NDArray[np.bool_]
@@ -71,9 +78,19 @@ class Findings:
             return "nothing"
         if self._kind == "interactions":
             return ascii(value if isinstance(value, str) else str(value))[1:-1][:QUOTED_CHARACTERS]
+        size = _size(value)
+        if size is not None and size > LARGEST_NUMBER:
+            return TOO_LARGE
         if isinstance(value, str):
-            return f"text of {len(value)} character{'s' if len(value) != 1 else ''}"
+            what = "text" if size is None else "a number"
+            return f"{what} of {len(value)} character{'s' if len(value) != 1 else ''}"
         return f"a value of type {type(value).__name__}"
+
+
+def _size(value: object) -> float | None:
+    """Return how far from 0 a value is that is a number or is written as one, none of any other."""
+    written = isinstance(value, str) and re.fullmatch(NUMBER, value.strip()) is not None
+    return abs(float(value)) if written or isinstance(value, float | int | Decimal) else None  # type: ignore[arg-type]
 
 
 class Place:

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.worker.data.findings import NUMBER
 from services.worker.data.times import calendar
-from services.worker.data.values import NUMBER, coded, is_text, without_missing
+from services.worker.data.values import coded, is_text, without_missing
 from shared.specs.dataset import ColumnType
 
 FEW_LEVELS = 50

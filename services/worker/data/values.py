@@ -13,12 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.worker.data.findings import Mask
+from services.worker.data.findings import NUMBER, Mask
 
 MISSING = ("", "?", "NA", "NaN", "nan")
 """What records write for a missing value, blanks around it aside."""
 ID_CHARACTERS = 256
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LARGEST_INTEGER = 2.0**53
 
 

@@ -138,5 +138,7 @@ def test_a_reading_can_be_cancelled_on_the_page(signed_in: Page, served: Served,
     reading.get_by_role("button", name="Cancel").click()
     reading.get_by_role("button", name="Really cancel?").click()
     expect(reading).to_contain_text("refused")
-    expect(reading).to_contain_text("Nothing was kept: reading was cancelled. Upload the files again.")
+    expect(reading).to_contain_text(
+        "Nothing was kept: the reading was cancelled on request. Upload the files again."
+    )
     expect(reading.get_by_role("button")).to_have_count(0)

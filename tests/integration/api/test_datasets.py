@@ -194,7 +194,8 @@ def test_a_refused_data_set_shows_where(client: httpx.Client, database: Database
     with database.begin() as cx:
         set_refused(cx, dataset_id=parse_id("ds", made), errors=[error])
     shown = client.get(f"{DATASETS}/{made}").json()
-    assert (shown["status"], shown["errors"]) == ("refused", [error])
+    place = "a.csv, data row 3 (a header is not counted), column u"
+    assert (shown["status"], shown["errors"]) == ("refused", [{**error, "place": place}])
     assert shown["rows"] is None
 
 
@@ -219,7 +220,11 @@ def test_a_cancelled_reading_leaves_a_refused_data_set_without_files(
     answer = client.post(f"{DATASETS}/{made}/cancel")
     assert (answer.status_code, answer.json()["status"], stored(gateway)) == (202, "refused", [])
     (error,) = answer.json()["errors"]
-    assert (error["wanted"], error["came"]) == ("a reading that ends", "reading was cancelled")
+    assert error == {
+        **dict.fromkeys(("file", "row", "column", "place")),
+        "wanted": "the files read to their end",
+        "came": "the reading was cancelled on request",
+    }
     again = client.post(f"{DATASETS}/{made}/cancel")
     assert (again.status_code, again.json()) == (202, answer.json())
     with database.begin() as cx:

@@ -69,7 +69,7 @@ function whatWasWrong(errors) {
 }
 
 function errorTable(errors) {
-  const names = ['File', 'Row', 'Column', 'Wanted', 'Came'];
+  const names = ['File', 'Data row', 'Column', 'Wanted', 'Came'];
   const rows = errors.map((entry) => [entry.file, entry.row ?? '–', entry.column ?? '–', entry.wanted, entry.came]);
   return h('div', { class: 'scroll' }, h('p', {}, 'Nothing was kept. Put these places right and upload the files again:'), h('table', { class: 'cards plain' },
     h('thead', {}, h('tr', {}, names.map((name) => h('th', { scope: 'col' }, name)))),

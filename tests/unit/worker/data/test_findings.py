@@ -12,9 +12,19 @@ from services.worker.data.findings import Findings, Place, UnreadableFiles
 def test_a_value_of_a_record_is_described_never_quoted():
     findings = Findings("records")
     assert findings.described("Mrs. X") == "text of 6 characters"
-    assert findings.described("1") == "text of 1 character"
+    assert findings.described("1") == "a number of 1 character"
     assert findings.described(3.5) == "a value of type float"
     assert findings.described(None) == findings.described("") == "nothing"
+
+
+@pytest.mark.parametrize("value", ["1e308", " -1e101", "1e999", 1e101, float("-inf"), "1" * 102])
+def test_a_number_of_a_record_that_is_too_large_is_called_one(value: object):
+    assert Findings("records").described(value) == "a number beyond ±1e100"
+
+
+@pytest.mark.parametrize("value", ["1e100", "-1e100", "1e50"])
+def test_a_number_of_a_record_that_is_wrong_for_another_reason_is_not_called_too_large(value: str):
+    assert Findings("records").described(value) == f"a number of {len(value)} characters"
 
 
 def test_of_an_interaction_the_first_40_characters_are_shown_without_control_characters():
