@@ -59,7 +59,7 @@ def ready_schedules(found: list[Suggestion]) -> list[Ready]:
     cycles = {"name": "cyclic", "base_lr": by_role["cyclic_base"], "max_lr": by_role["cyclic_max"]}
     return [
         Ready("peak", {"name": "polynomial", "base_lr": peak, "power": 1.0}),
-        Ready("one_cycle_max", {"name": "one_cycle", "base_lr": peak, "max_lr": by_role["one_cycle_max"]}),
+        Ready("one_cycle_max", {"name": "one_cycle", "max_lr": by_role["one_cycle_max"]}),
         Ready("cyclic_max", {**cycles, "step_size_up": "2ep"}),
         Ready("constant", {"name": "constant", "base_lr": by_role["constant"]}),
         Ready("cautious", {"name": "constant", "base_lr": by_role["cautious"]}),

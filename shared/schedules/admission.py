@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from shared.errors import Finding, Refused
 from shared.schedules.bounds import MAX_RATE
@@ -98,20 +98,24 @@ def phase_steps(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -
 
 def _settle(phase: AnyPhase, place: Place, index: int) -> AnyPhase:
     """Return a resolved phase, or raise `Refused` with every fault of it."""
-    if getattr(phase, "lr", None) == "previous" and place.previous is None:
-        _refuse(
-            [
-                Finding(
-                    _at(index, "lr"), 'the first phase has no phase before it; write a number for "previous"'
-                )
-            ]
-        )
+    _refuse([*_missing_rate(phase, place, index)])
     settled = phase.settled(place)
     _refuse([Finding(_at(index, fault.field, fault.item), fault.message) for fault in settled.faults(place)])
     if not all(settled.lr_at(t) <= MAX_RATE for t in (0, settled.steps)):
         message = f"the learning rate must not exceed {MAX_RATE:g}; lower its factors"
         _refuse([Finding(_at(index, "name"), message)])
     return settled
+
+
+def _missing_rate(phase: AnyPhase, place: Place, index: int) -> Iterator[Finding]:
+    """Yield that a phase works from a rate that nothing says."""
+    own = phase.own_rate()
+    if own == "previous" and place.previous is None:
+        message = 'the first phase has no phase before it; write a number for "previous"'
+        yield Finding(_at(index, "lr"), message)
+    if own is None and phase.base_rate is not None and place.base_lr is None:
+        message = f"wanted the rate that {phase.name} works from, here or as {phase.base_rate} of the phase"
+        yield Finding(("schedule", "base_lr"), f"{message}; none came")
 
 
 def _check_groups(spec: ScheduleSpec, groups: Collection[str] | None) -> None:
@@ -176,13 +180,22 @@ def _charted_factor(spec: ScheduleSpec, groups: Collection[str]) -> float:
 
 def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:
     """Return what is allowed and probably not meant, phase by phase."""
-    return [*_phase_warnings(resolved), *_jumps(resolved), *_dead_start(resolved)]
+    found = (_phase_warnings(resolved), _unused_base(resolved), _jumps(resolved), _dead_start(resolved))
+    return [*chain.from_iterable(found)]
 
 
 def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
     for index, phase in enumerate(resolved.phases):
         for advice in phase.advice(total_steps=resolved.updates):
             yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field, advice.item))
+
+
+def _unused_base(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
+    """Yield that no phase works from `base_lr`, where one came."""
+    if resolved.base_lr not in {None, *(phase.own_rate() for phase in resolved.phases)}:
+        own = " and ".join(dict.fromkeys(phase.base_rate or "points" for phase in resolved.phases))
+        message = f"base_lr plays no part: every phase has a rate of its own, by {own}; leave it out"
+        yield ScheduleWarning("unused_setting", message, ("schedule", "base_lr"))
 
 
 def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:

@@ -81,6 +81,8 @@ class Cyclic(Phase):
         ),
     )
 
+    base_rate: ClassVar[str | None] = "base_lr"
+
     name: Literal["cyclic"]
     base_lr: Rate | None = None
     max_lr: Rate

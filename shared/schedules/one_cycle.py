@@ -59,6 +59,8 @@ class OneCycle(Phase):
         sources=("Smith & Topin, arXiv 1708.07120", "torch.optim.lr_scheduler.OneCycleLR"),
     )
 
+    base_rate: ClassVar[str | None] = "max_lr"
+
     name: Literal["one_cycle"]
     max_lr: Rate | None = None
     """By default the schedule's `base_lr`, which plays no part beside it."""

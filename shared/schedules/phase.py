@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -106,7 +106,7 @@ class Place:
 
     steps: int
     steps_per_epoch: int
-    base_lr: float
+    base_lr: float | None
     previous: float | None
     optimizer: OptimizerTraits
     warm_up: int | None = None
@@ -142,6 +142,8 @@ class Phase(BaseModel):
     about: ClassVar[About]
     may_be_zero: ClassVar[frozenset[str]] = frozenset()
     """Lengths that may resolve to 0 steps."""
+    base_rate: ClassVar[str | None] = None
+    """The setting for which the schedule's `base_lr` stands in; none where it plays no part."""
 
     duration: Duration
 
@@ -164,12 +166,21 @@ class Phase(BaseModel):
         # built anew, not copied: a copy would carry along what the unresolved phase has cached
         return type(self).model_construct(**fields)  # type: ignore[return-value]  # mypy's plugin forgets Self
 
+    def own_rate(self) -> float | str | None:
+        """Return the rate the phase itself works from; none where it has none, or leaves it to `base_lr`."""
+        return None if self.base_rate is None else getattr(self, self.base_rate)
+
     def lengths(self) -> Iterator[tuple[str, Length]]:
         """Yield the lengths inside the phase by name."""
         for name in type(self).model_fields:
             value = getattr(self, name)
             if name != "duration" and isinstance(value, Length):
                 yield name, value
+
+    def in_epochs(self) -> Iterator[tuple[str, Length]]:
+        """Yield the lengths that count epochs, those inside lists and pairs too, each with its field."""
+        for name in type(self).model_fields:
+            yield from ((name, length) for length in _lengths_in(getattr(self, name)) if length.unit == "ep")
 
     def form(self) -> str:
         """Return the formula this phase follows, where a schedule has several under one name."""
@@ -235,6 +246,8 @@ def _settled(value: object, place: Place) -> object:
 class ScaledPhase(Phase):
     """A phase that scales one learning rate η₀, its `lr`."""
 
+    base_rate: ClassVar[str | None] = "lr"
+
     lr: Rate | Literal["previous"] | None = None
     """η₀; by default the schedule's `base_lr`; `previous` is what the phase before reaches at its end."""
 
@@ -251,6 +264,13 @@ class ScaledPhase(Phase):
         elif lr == "previous":
             lr = place.previous if place.previous is not None else "previous"
         return super().settled(place).model_copy(update={"lr": lr})
+
+
+def _lengths_in(value: object) -> Iterator[Length]:
+    if isinstance(value, Length):
+        yield value
+    elif isinstance(value, tuple):
+        yield from chain.from_iterable(map(_lengths_in, value))
 
 
 def below(value: float, ceiling: float, *, name: str, ceiling_name: str) -> Iterator[Fault]:

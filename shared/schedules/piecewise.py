@@ -47,7 +47,6 @@ class Piecewise(Phase):
         symbols={"t_i": "length of points[i]", "v_i": "value of points[i]", "u": "share between two points"},
         example={
             "name": "piecewise",
-            "base_lr": 0.01,
             "points": [["0st", 0.0001], ["10%", 0.01], ["60%", 0.01], ["100%", 0.0002]],
             "interpolation": "cosine",
         },

@@ -54,7 +54,7 @@ class ResolvedSchedule(BaseModel):
     """The first step planned: 0, or where a fork left its parent."""
     parent_lr: float | None = None
     """S of the parent at `start_step`, where a fork has a schedule of its own."""
-    base_lr: float
+    base_lr: float | None = None
     phases: Annotated[tuple[OnePhase, ...], Field(min_length=1, strict=False)]
     groups: dict[GroupName, GroupParams] = {}
     own_momentum: float | None = None

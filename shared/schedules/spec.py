@@ -48,11 +48,14 @@ def _at_least_one(phases: tuple[OnePhase, ...]) -> tuple[OnePhase, ...]:
 
 
 class ScheduleSpec(BaseModel):  # noqa: PLW1641 - its groups are a dict, so it never had a hash
-    """A base learning rate, the phases that follow one another, factors for groups, and who listens."""
+    """A base learning rate, the phases that follow one another, factors for groups, and who listens.
+
+    `base_lr` may be left out where every phase has a rate of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    base_lr: Annotated[float, Field(gt=0.0, le=MAX_RATE)]
+    base_lr: Annotated[float, Field(gt=0.0, le=MAX_RATE)] | None = None
     phases: Annotated[
         tuple[OnePhase, ...],
         Field(max_length=64, strict=False, json_schema_extra={"minItems": 1}),

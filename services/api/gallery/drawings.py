@@ -42,12 +42,13 @@ def gallery() -> dict[str, str]:
 
 
 def _phases(name: str, plots: dict[str, Settings]) -> dict[str, Settings]:
-    return {label: _one(name, settings) for label, settings in plots.items()}
+    return {label: alone(name, settings) for label, settings in plots.items()}
 
 
-def _one(name: str, settings: Settings) -> Settings:
+def alone(name: str, settings: Settings) -> Settings:
     """Return a schedule of one phase; its rates are those of the plot, or scale a base of 0.01."""
-    return {"base_lr": PEAK, "phases": [{"name": name, "duration": "rest", **settings}]}
+    base = {} if {"points", "max_lr", "lr"} & settings.keys() else {"base_lr": PEAK}
+    return {**base, "phases": [{"name": name, "duration": "rest", **settings}]}
 
 
 def _previewed(schedules: dict[str, Settings]) -> PreviewAnswer:
@@ -64,7 +65,7 @@ def _chart(title: str, schedules: dict[str, Settings]) -> Chart:
 def _all() -> Chart:
     """Return all schedules in one chart, a panel for each family."""
     panels = [
-        Panel(family, _chart(family, {n: _one(n, s) for n, s in members.items()}).panels[0].series)
+        Panel(family, _chart(family, {n: alone(n, s) for n, s in members.items()}).panels[0].series)
         for family, members in FAMILIES.items()
     ]
     return Chart("Every learning-rate schedule", panels)

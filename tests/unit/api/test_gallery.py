@@ -8,6 +8,7 @@ import pytest
 
 from services.api.gallery import gallery
 from services.api.gallery.__main__ import main
+from services.api.gallery.drawings import alone
 from services.api.gallery.plots import COMPOSED, FAMILIES, PLOTS, STEPS_PER_EPOCH, TOTAL_STEPS
 from shared.schedules import CATALOG, PHASES, warnings
 from tests.support.schedules import resolved
@@ -41,11 +42,7 @@ def test_drawing_again_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest
 
 def test_the_gallery_shows_nothing_that_would_be_warned_of():
     """But that coslog begins at 0."""
-    shown = [
-        {"base_lr": 0.01, "phases": [{"name": name, "duration": "rest", **settings}]}
-        for name, plots in PLOTS.items()
-        for settings in plots.values()
-    ]
+    shown = [alone(name, settings) for name, plots in PLOTS.items() for settings in plots.values()]
     found = {
         (w.code, schedule["phases"][0]["name"])
         for schedule in [*shown, *COMPOSED.values()]

@@ -18,7 +18,8 @@ PLAIN_SGD = OptimizerTraits("sgd", cycles_momentum=False, momentum=0.0)
 def resolved(
     phase: Mapping[str, object], *, steps: int = 1000, optimizer: OptimizerTraits = ADAM
 ) -> ResolvedSchedule:
-    spec = ScheduleSpec.parse({"base_lr": 0.1, **phase})
+    own = "max_lr" in phase or "points" in phase
+    spec = ScheduleSpec.parse(phase if own else {"base_lr": 0.1, **phase})
     return resolve(spec, total_steps=steps, steps_per_epoch=50, optimizer=optimizer)
 
 

@@ -21,8 +21,10 @@ from shared.schedules import (
 from shared.schedules.sampling import extremes
 
 
-def left(*phases: dict[str, object], start: Start, total: int = 1000) -> ResolvedSchedule:
-    spec = ScheduleSpec.parse({"base_lr": 0.1, "phases": list(phases)})
+def left(
+    *phases: dict[str, object], start: Start, total: int = 1000, base_lr: float | None = 0.1
+) -> ResolvedSchedule:
+    spec = ScheduleSpec.parse({"base_lr": base_lr, "phases": list(phases)})
     return resolve(spec, total_steps=total, steps_per_epoch=50, optimizer=ANY_OPTIMIZER, start=start)
 
 
@@ -117,7 +119,7 @@ def test_figures_are_of_what_is_left(total: int):
 
 
 def test_warnings_are_of_what_is_left():
-    short = left({**FALL, "total_iters": "5st"}, start=Start(600, previous=0.04))
+    short = left({**FALL, "total_iters": "5st"}, start=Start(600, previous=0.04), base_lr=None)
     assert [w.code for w in warnings(short)] == ["short_decay"]
     dead = left({"name": "linear", "duration": "rest", "start_factor": 0.0}, start=Start(600))
     assert [w.code for w in warnings(dead)] == ["starts_at_zero"]

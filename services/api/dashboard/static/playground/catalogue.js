@@ -27,7 +27,7 @@ export class CataloguePanel {
     this.#places.set(entry.name, place);
     const isPhase = entry.kind === 'phase';
     return h('article', { class: 'card', 'data-schedule': entry.name }, h('h4', {}, entry.name), isPhase ? place : null, h('p', {}, entry.purpose), h('p', { class: 'formula' }, h('code', {}, entry.formula)),
-      h('p', { class: 'actions' }, 'base_lr' in entry.example ? h('button', { type: 'button', class: 'small', 'aria-label': `${isPhase ? 'Use it' : 'Use its example'}: ${entry.name}`, onclick: () => this.onUse(entry) }, isPhase ? 'Use it' : 'Use its example') : h('span', { class: 'quiet' }, 'On the page of a running job.'),
+      h('p', { class: 'actions' }, 'name' in entry.example || 'phases' in entry.example ? h('button', { type: 'button', class: 'small', 'aria-label': `${isPhase ? 'Use it' : 'Use its example'}: ${entry.name}`, onclick: () => this.onUse(entry) }, isPhase ? 'Use it' : 'Use its example') : h('span', { class: 'quiet' }, 'On the page of a running job.'),
         isPhase ? h('button', { type: 'button', class: 'small', 'aria-label': `Add as phase: ${entry.name}`, onclick: () => this.onAdd(entry) }, 'Add as phase') : null),
       more(entry));
   }

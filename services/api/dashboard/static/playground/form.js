@@ -49,7 +49,7 @@ export class ScheduleForm {
   #draw() {
     const { base_lr: base, phases = [] } = this.#schedule;
     put(this.element,
-      field({ name: 'base_lr', schema: { type: 'number' }, defs: {}, value: base, path: ['base_lr'], required: true, note: 'The rate that phases start from unless they name another.',
+      field({ name: 'base_lr', schema: { type: 'number' }, defs: {}, value: base, path: ['base_lr'], note: 'The rate that phases work from unless they name another.',
         change: (value) => this.#change(changed(this.#schedule, 'base_lr', value)) }).element,
       h('div', { class: 'head', 'data-path': '["phases"]' }, h('h3', {}, 'Phases'), h('small', { class: 'wrong', hidden: true })),
       h('ol', { class: 'phases' }, phases.map((phase, at) => this.#phase(phase, at, phases.length))),
