@@ -49,21 +49,24 @@ class LabelledSchedule(Request):
         return ["schedules", index, *client_place(loc, body)]
 
 
-class PreviewRequest(Request):
+class Run(Request):
+    """How long a schedule is laid out for; `steps_per_epoch` is needed where a length counts epochs."""
+
+    total_steps: Steps
+    steps_per_epoch: Steps | None = None
+
+
+class PreviewRequest(Run):
     """Schedules to be laid over the same number of steps."""
 
     schedules: Annotated[list[LabelledSchedule], Field(min_length=1, max_length=MAX_SCHEDULES)]
-    total_steps: Steps
-    steps_per_epoch: Steps = 1
     points: Annotated[int, Field(ge=2, le=10_000)] = 1000
 
 
-class EvaluateRequest(Request):
+class EvaluateRequest(Run):
     """Steps at which one schedule is wanted exactly."""
 
     schedule: ScheduleSpec
-    total_steps: Steps
-    steps_per_epoch: Steps = 1
     steps: Annotated[
         list[Annotated[int, Field(ge=0, le=2 * MAX_STEPS)]], Field(min_length=1, max_length=MAX_EVALUATED)
     ]
@@ -112,30 +115,41 @@ class PreviewAnswer(Answer):
 
 
 class EvaluateAnswer(Answer):
-    """Exact values at the steps asked for; `phase` and `epoch` count from 0."""
+    """Exact values at the steps asked for; `phase` and `epoch` count from 0.
+
+    `epoch` is null where the request says nothing of epochs.
+    """
 
     steps: list[int]
     lr: list[float]
     groups: dict[str, list[float]]
     momentum: list[float | None] | None
     phase: list[int]
-    epoch: list[int]
+    epoch: list[int] | None
 
 
-def _resolved(
-    spec: ScheduleSpec, body: PreviewRequest | EvaluateRequest, *loc: str | int
-) -> ResolvedSchedule:
+def _resolved(spec: ScheduleSpec, body: Run, *loc: str | int) -> ResolvedSchedule:
     """Return the schedule in whole steps; findings are placed where it stands in the body."""
+    per_epoch = body.steps_per_epoch or _without_epochs(spec)
     try:
-        return resolve(
-            spec,
-            total_steps=body.total_steps,
-            steps_per_epoch=body.steps_per_epoch,
-            optimizer=ANY_OPTIMIZER,
-        )
+        return resolve(spec, total_steps=body.total_steps, steps_per_epoch=per_epoch, optimizer=ANY_OPTIMIZER)
     except Refused as error:
         findings = [Finding((*loc, *f.loc), f.message) for f in error.findings]
         raise Refused(error.detail, code=error.code, findings=findings) from None
+
+
+def _without_epochs(spec: ScheduleSpec) -> int:
+    """Return 1, which no length is measured by. Raises `Refused` where one counts epochs."""
+    for phase in spec.phases:
+        for name, length in phase.in_epochs():
+            message = (
+                f"wanted how many steps an epoch has, since {name} of {phase.name} is {length}; none came"
+            )
+            found = Finding(("steps_per_epoch",), message)
+            raise Refused(
+                "the schedule cannot be laid out as written", code="schedule_refused", findings=[found]
+            )
+    return 1
 
 
 def _momentum(schedule: ResolvedSchedule, steps: list[int]) -> list[float | None] | None:
@@ -216,5 +230,5 @@ def evaluate(body: EvaluateRequest) -> EvaluateAnswer:
         groups={g: [schedule.lr_of(g, t) for t in body.steps] for g in schedule.groups},
         momentum=_momentum(schedule, body.steps),
         phase=[schedule.locate(t)[0] for t in body.steps],
-        epoch=[t // body.steps_per_epoch for t in body.steps],
+        epoch=[t // body.steps_per_epoch for t in body.steps] if body.steps_per_epoch else None,
     )

@@ -163,6 +163,7 @@ BY_HAND |= {
     f"{name} of {str(value)[:20]}": previewed(CONSTANT, **{name: value})
     for name in ("total_steps", "steps_per_epoch", "points")
     for value in WHOLE
+    if (name, value) != ("steps_per_epoch", None)  # the same as leaving it out
 }
 BY_HAND |= {
     f"a group called {name[:20]!r}": previewed({**CONSTANT, "groups": {name: {"lr_mult": 0.1}}})
