@@ -20,6 +20,7 @@ from services.api.sweeps.record import Record, plan_of, planned_stats, read_swee
 from shared.db.engine import Connection, Database
 from shared.db.jobs import JobRow
 from shared.db.sweep_curves import By, CurvePoint, Measured, Reach, evaluations, thinned_points
+from shared.lifecycle import JobStatus
 from shared.schedules import sample_steps
 from shared.specs.ids import parse_id, public_id
 
@@ -61,22 +62,38 @@ def read_curves(database: Database, *, sweep_id: str, drawn: Drawn) -> SweepCurv
 
 
 def sweep_chart(database: Database, *, sweep_id: str, drawn: Drawn) -> Chart:
-    """Return loss, metric and rate of every schedule, as means over its seeds. Raises as `read_curves`."""
+    """Return loss, metric and rate of every schedule, as means over its seeds. Raises as `read_curves`.
+
+    A schedule without a point yet has its plan alone.
+    """
     with database.begin() as cx:
         lines = _lines(cx, sweep_id, drawn, runs=False)
     arms = range(len(lines.record.spec.schedules))
     means, plans = [_mean(lines, i) for i in arms], [_plan(lines.record, i, drawn) for i in arms]
-    loss = [Series(m.arm, m.steps, m.loss, colour=i) for i, m in enumerate(means)]
-    metric = [Series(m.arm, m.evaluation_steps, m.evaluations, colour=i) for i, m in enumerate(means)]
+    loss = [Series(m.arm, m.steps, m.loss, colour=i) for i, m in enumerate(means) if m.steps]
+    metric = [
+        Series(m.arm, m.evaluation_steps, m.evaluations, colour=i)
+        for i, m in enumerate(means)
+        if m.evaluation_steps
+    ]
     rates = [Series(f"{p.arm} (mean {p.mean_lr:.3g})", p.steps, p.lr, colour=i) for i, p in enumerate(plans)]
-    seeds = len(lines.record.spec.seeds)
-    title = f"{lines.record.row.model}: {len(means)} schedules, mean over {seeds} seed{'s' * (seeds > 1)}"
     panels = [
         Panel("training loss", loss, scale_of(loss)),
         Panel(f"{lines.record.metric} on validation", metric),
         Panel("learning rate as planned", rates, scale_of(rates)),
     ]
-    return Chart(title, panels)
+    return Chart(title_of(lines.record), panels)
+
+
+def title_of(record: Record) -> str:
+    """Return what is drawn of a sweep, and how much of it there is while trainings are missing."""
+    schedules, seeds = len(record.spec.schedules), len(record.spec.seeds)
+    of = f"{record.row.model}: {schedules} schedule{'s' * (schedules > 1)}"
+    done = sum(job.status == JobStatus.SUCCEEDED for job in record.jobs)
+    if done == len(record.jobs):
+        return f"{of}, mean over {seeds} seed{'s' * (seeds > 1)}"
+    so_far = "mean over what there is" if record.ended else "mean so far"
+    return f"{of}, {so_far}: {done} of {len(record.jobs)} trainings done"
 
 
 def scale_of(lines: Sequence[Series]) -> AxisScale:

@@ -343,8 +343,24 @@ class TestForms:
         assert (empty.status_code, drawn.status_code) == (200, 200)
         assert drawn.content != empty.content
         if form == "image/svg+xml":
-            for text in ("training loss", f"{METRIC} on validation", "cosine (mean 0.0505)", "2 seeds"):
+            for text in ("training loss", f"{METRIC} on validation", "cosine (mean 0.0505)"):
                 assert text in drawn.text
+            assert "2 schedules, mean over 2 seeds</" in drawn.text
+            assert "2 schedules, mean so far: 0 of 4 trainings done</" in empty.text
+
+    def test_a_drawing_says_how_much_is_missing_and_names_no_line_that_is_not_there(
+        self, client: httpx.Client, database: Database
+    ) -> None:
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
+        sweep.play({"constant": [0.2, 0.4]}, seeds=[1])
+        svg = {"Accept": "image/svg+xml"}
+        waiting = client.get(f"{SWEEPS}/{sweep.id}", headers=svg).text
+        assert "2 schedules, mean so far: 1 of 4 trainings done</" in waiting
+        assert waiting.count(">constant</text>") == 2
+        assert ">cosine</text>" not in waiting
+        client.post(f"{SWEEPS}/{sweep.id}/cancel")
+        ended = client.get(f"{SWEEPS}/{sweep.id}", headers=svg).text
+        assert "2 schedules, mean over what there is: 1 of 4 trainings done</" in ended
 
     def test_a_form_that_there_is_not_is_406(self, client: httpx.Client, database: Database) -> None:
         sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
