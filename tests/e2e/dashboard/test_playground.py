@@ -118,7 +118,7 @@ def test_what_is_refused_is_said_at_its_field_and_the_last_curve_stays(
     complaints.append("422")
     field(playground, "phases", 0, "start_factor").get_by_role("textbox").fill("-3")
     wrong = field(playground, "phases", 0, "start_factor")
-    expect(wrong).to_contain_text("Refused: Input should be greater than or equal to 0")
+    expect(wrong).to_contain_text("Refused: wanted at least 0")
     expect(wrong.get_by_role("textbox")).to_have_attribute("aria-invalid", "true")
     expect(playground.get_by_text("the curve is the last one that was not")).to_be_visible()
     expect(figures(playground, "draft")).to_contain_text("0.002513")

@@ -105,6 +105,13 @@ def test_an_upload_that_is_wrong_is_refused_and_leaves_nothing(
     assert client.get(DATASETS).json()["data"] == []
 
 
+def test_a_type_that_is_an_object_is_answered_with_the_types_there_are(client: httpx.Client) -> None:
+    spec = {"name": "ward", "kind": "records", "columns": {"age": {"type": "number"}}}
+    (error,) = client.post(DATASETS, files=parts(("a.csv", CSV), spec=spec)).json()["errors"]
+    assert error["loc"] == ["spec", "columns", "age"]
+    assert "one of id, number, category, time, text, ignore" in error["message"]
+
+
 def test_findings_in_the_spec_are_placed_in_the_spec(client: httpx.Client) -> None:
     answer = client.post(DATASETS, files=parts(("a.csv", CSV), spec={**SPEC, "kind": "poems"}))
     assert [e["loc"] for e in answer.json()["errors"]] == [["spec", "kind"]]

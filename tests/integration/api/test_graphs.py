@@ -61,7 +61,7 @@ def test_reading_is_enough_to_trace_and_predicting_is_not(gateway: Gateway) -> N
         ({"expression": "x", "values": {"x": 1}, "wrt": ["y"]}, ["wrt", 0], "wanted a name that has a value"),
         ({"expression": "x", "values": {"x": 1}, "more": 1}, ["more"], "no such field"),
         ({"values": {"x": 1}}, ["expression"], "this field is required"),
-        ({"expression": 7}, ["expression"], "valid string"),
+        ({"expression": 7}, ["expression"], "wanted text"),
     ],
 )
 def test_a_problem_says_where(client: httpx.Client, body: object, loc: list[str | int], words: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from services.api.errors import findings_of
 from services.api.wording import OF_PATTERN
+from shared.lifecycle import JobStatus
+from shared.specs.dataset import DatasetSpec
 from shared.specs.fork import ForkSpec
 from shared.specs.ids import new_uuid
 from shared.specs.job import JobSpec
@@ -105,3 +107,54 @@ def test_what_stands_beside_a_job_is_not_looked_for_in_it() -> None:
     ((place, message),) = found(RangeTestSpec, body)
     assert place == ["job", "schedule"]
     assert "a range test makes its own" in message
+
+
+class Menus(BaseModel):
+    """A field for every way to ask for one of several, and for a number or a length within limits."""
+
+    level: Literal["module", "layer", "op"] = "layer"
+    status: JobStatus = JobStatus.QUEUED
+    only: Literal["never"] = "never"
+    three: Literal[1, 2, 3] = 1
+    share: Annotated[float, Field(ge=0, lt=1)] = 0
+    count: Annotated[int, Field(gt=0, le=2**31)] = 1
+    name: Annotated[str, Field(min_length=1)] = "x"
+    hidden: Annotated[list[int], Field(max_length=2)] = []
+    flag: bool = False
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"level": "foo"}, "wanted one of module, layer, op"),
+        ({"level": "layers"}, "wanted one of module, layer, op; did you mean layer?"),
+        ({"level": 3}, "wanted one of module, layer, op"),
+        (
+            {"status": "paussed"},
+            "wanted one of queued, running, paused, succeeded, failed, cancelled; did you mean paused?",
+        ),
+        ({"only": "always"}, "wanted never"),
+        ({"three": 4}, "wanted one of 1, 2, 3"),
+        ({"share": -1}, "wanted at least 0"),
+        ({"share": 1}, "wanted less than 1"),
+        ({"share": "much"}, "wanted a number"),
+        ({"count": 0}, "wanted more than 0"),
+        ({"count": 2**32}, "wanted at most 2147483648"),
+        ({"count": 1.5}, "wanted a whole number"),
+        ({"name": ""}, "wanted at least 1 character"),
+        ({"name": 7}, "wanted text"),
+        ({"hidden": [1, 2, 3]}, "wanted at most 2 items"),
+        ({"flag": "maybe"}, "wanted true or false"),
+    ],
+)
+def test_a_menu_is_told_whole_and_a_limit_in_our_words(body: dict[str, Any], message: str) -> None:
+    assert found(Menus, body) == [([*body], message)]
+
+
+@pytest.mark.parametrize("value", [{"type": "number"}, 7, None])
+def test_the_type_of_a_column_is_asked_for_with_those_there_are(value: object) -> None:
+    body = {"name": "ward", "kind": "records", "columns": {"a": value}}
+    ((place, message),) = found(DatasetSpec, body)
+    assert place == ["columns", "a"]
+    assert "one of id, number, category, time, text, ignore, as in" in message
+    assert '{"age": "number"}' in message
