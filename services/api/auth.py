@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from services.api import metrics
+from services.api.parameters import check_parameters
 from shared.db.keys import LiveKey
 from shared.db.tokens import parse_token, token_digest
 from shared.errors import Forbidden, Unauthenticated, Unavailable
@@ -127,7 +128,10 @@ class Guard(SecurityBase):
 
 
 class GuardedRoute(APIRoute):
-    """A route that checks its guards before it reads a byte of the body; one without a guard is a mistake."""
+    """A route that checks its guards and query parameters before it reads a byte of the body.
+
+    One without a guard is a mistake.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, behind its guards."""
@@ -139,6 +143,7 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             for guard in guards:
                 guard.check(request)
+            check_parameters(request, self.path_format)
             return await handle(request)
 
         return guarded

@@ -52,6 +52,7 @@ OF_HTTP_STATUS: dict[int, tuple[str, str]] = {
     416: ("range_not_satisfiable", "the range asked for lies outside the content"),
 }
 
+WHERE = "the request does not fit this call; errors says where"
 _SOURCES = ("body", "query", "path", "header")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
@@ -151,7 +152,12 @@ def _inside(value: object, part: str | int) -> object:
 
 def _shown_loc(loc: Sequence[str | int], body: object) -> tuple[str | int, ...]:
     places = client_place(loc[1:] if loc and loc[0] in _SOURCES else loc, body)
-    return tuple(p if isinstance(p, int) or _FIELD_NAME.fullmatch(p) else "*" for p in places)
+    return tuple(p if isinstance(p, int) else shown_name(p) for p in places)
+
+
+def shown_name(written: str) -> str:
+    """Return a name that a client wrote, `*` unless it looks like a field's."""
+    return written if _FIELD_NAME.fullmatch(written) else "*"
 
 
 def findings_of(errors: Sequence[Mapping[str, Any]], body: object = None) -> list[Finding]:
@@ -164,10 +170,8 @@ def answer_error(error: Exception) -> Response:
     if isinstance(error, GradusError):
         return answer_kind(error)
     if isinstance(error, RequestValidationError):
-        detail = "the request does not fit this call; errors says where"
-        return problem_response(
-            422, code="invalid_request", detail=detail, findings=findings_of(error.errors(), error.body)
-        )
+        found = findings_of(error.errors(), error.body)
+        return problem_response(422, code="invalid_request", detail=WHERE, findings=found)
     if isinstance(error, HTTPException):
         default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
         code, detail = OF_HTTP_STATUS.get(error.status_code, default)

@@ -11,6 +11,7 @@ import pytest
 
 from services.api.errors import PROBLEM_JSON
 from services.api.main import QUIET
+from services.api.parameters import known_parameters
 from shared.specs.ids import new_uuid
 from tests.support.gateway import Gateway
 
@@ -101,6 +102,52 @@ def test_every_list_is_read_in_parts_and_says_whether_more_follows(document: dic
             lists[path] = "has_more" in schemas[name]["properties"] and {"limit", "after"} <= asked
     assert len(lists) >= 10
     assert {path for path, says in lists.items() if not says} == {"/v1/datasets/{dataset_id}/sample"}
+
+
+def test_a_query_parameter_that_a_call_does_not_have_is_refused_with_those_it_has(
+    client: httpx.Client, document: dict[str, Any]
+) -> None:
+    for method, path, operation in operations(document):
+        if (method, path) in OPEN:
+            continue
+        known = known_parameters(operation)
+        answer = client.request(method, filled(path), params={"colour": CANARY, CANARY: "1"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), f"{method} {path}"
+        named, hidden = answer.json()["errors"]
+        assert (named["loc"], hidden["loc"]) == (["colour"], ["*"])
+        there_are = f"wanted one of {', '.join(known)}" if known else "this call has none"
+        assert named["message"].startswith(f"no such query parameter; {there_are}")
+        assert "Jane" not in answer.text
+
+
+def test_a_query_parameter_comes_once_unless_it_is_a_list(
+    client: httpx.Client, document: dict[str, Any]
+) -> None:
+    lists = set()
+    for method, path, operation in operations(document):
+        for name, several in known_parameters(operation).items():
+            answer = client.request(method, filled(path), params={name: ["1", "2"]})
+            once = {"loc": [name], "message": "wanted this query parameter once; came 2 times"}
+            assert (once in answer.json().get("errors", [])) != several, f"{method} {path} {name}"
+            lists |= {(path, name)} if several else set()
+    assert lists == {("/v1/training_jobs", "status")}
+
+
+def test_a_query_parameter_written_wrong_is_answered_with_the_one_it_is_near_to(client: httpx.Client) -> None:
+    answer = client.get(filled("/v1/models/{name}/versions/{version}/graph"), params={"levl": "op"})
+    (error,) = answer.json()["errors"]
+    wanted = "no such query parameter; wanted one of level, heat; did you mean level?"
+    assert error == {"loc": ["levl"], "message": wanted}
+
+
+def test_a_key_is_wanted_before_the_query_parameters_are_looked_at(gateway: Gateway) -> None:
+    assert httpx.get(f"{gateway.url}/v1/models", params={"colour": "1"}).status_code == 401
+
+
+def test_what_a_balancer_asks_and_what_a_browser_loads_may_carry_any_parameter(gateway: Gateway) -> None:
+    """A probe that is refused would end the process; a page's address may be marked by who links to it."""
+    for path in ("/livez", "/readyz", "/", "/static/main.js", "/docs", "/openapi.json"):
+        assert httpx.get(gateway.url + path, params={"v": "1"}).status_code == 200, path
 
 
 def test_what_is_not_built_is_not_there(client: httpx.Client) -> None:
