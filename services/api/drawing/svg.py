@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.api.drawing.axes import Axis, tick_label, usable, x_axis, y_axis
 from services.api.drawing.chart import Chart, Panel, Series
-from services.api.drawing.marks import marked, noted
+from services.api.drawing.marks import Marks, noted
 from services.api.drawing.strokes import (
     CHARACTER,
     DASHES,
@@ -29,11 +29,12 @@ HEADER, FOOTER = 34, 40
 def svg(chart: Chart) -> str:
     """Return the chart as an SVG document."""
     across = x_axis(chart, left=LEFT, right=WIDTH - RIGHT)
+    marks = Marks.of(chart.marks, across)
     parts, top = [text(LEFT, 22, chart.title, size=15)], float(HEADER)
     for panel in chart.panels:
         legend, used = _legend(panel, top)
-        plot_top = top + used + 6
-        parts += [*legend, *_plot(panel, across, plot_top), *marked(chart.marks, across, plot_top)]
+        plot_top = top + used + 6 + marks.height
+        parts += [*legend, *_plot(panel, across, plot_top), *marks.drawn(plot_top)]
         top = plot_top + PLOT_HEIGHT + FOOTER
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, top - 6, chart.x_label, anchor="middle"))
     notes = noted(chart.notes, top + ROW)

@@ -149,6 +149,23 @@ def test_a_png_shows_its_texts() -> None:
     assert dark_pixels(png(svg(spoken))) > dark_pixels(png(svg(quiet))) + 200
 
 
+def boxes_of_words(drawn: str) -> list[tuple[float, float, float]]:
+    """Return where each mark's words begin and end, and the height of their middle; 6.6 px a character."""
+    found = []
+    for x, y, anchor, words in re.findall(
+        r'<text stroke="#ffffff".*? x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)".*?>(.*?)</text>', drawn
+    ):
+        start = float(x) - (6.6 * len(words) if anchor == "end" else 0)
+        found.append((start, start + 6.6 * len(words), float(y) - 4))
+    return found
+
+
+def strokes_of_marks(drawn: str) -> list[tuple[float, float, float]]:
+    """Return the place of each mark's line, its top and its foot."""
+    found = re.findall(r'<line x1="([\d.]+)" y1="([\d.]+)" x2="[\d.]+" y2="([\d.]+)" stroke="#b00020"', drawn)
+    return [(float(x), float(top), float(foot)) for x, top, foot in found]
+
+
 class TestMarks:
     CHART = Chart(
         "t",
@@ -172,6 +189,35 @@ class TestMarks:
         panel = svg(self.CHART).split(">a</text>")[1].split(">b</text>")[0]
         assert panel.count('paint-order="stroke"') == 3
         assert panel.rindex("stroke-dasharray") < panel.index('paint-order="stroke"')
+
+    @pytest.mark.parametrize(
+        "rates",
+        [
+            {
+                "cautious 0.0028": 0.0028,
+                "base of a cycle 0.0085": 0.0085,
+                "constant 0.014": 0.014,
+                "peak": 0.034,
+            },
+            {"cautious 0.28": 0.28, "base of a cycle 0.85": 0.85, "constant 1.4": 1.4, "peak 3.4": 3.4},
+            {"cautious": 2.0, "base of a cycle": 2.1, "constant": 2.2, "peak": 2.3, "diverged": 10.0},
+        ],
+        ids=["in the middle", "at the edge", "nearly at one place"],
+    )
+    def test_whose_words_no_line_runs_through(self, rates: dict[str, float]) -> None:
+        climb = Panel("loss", [Series("s", [1e-5, 10.0], [1.0, 2.0])])
+        drawn = svg(Chart("t", [climb], x_scale="log", marks=[Mark(x, label) for label, x in rates.items()]))
+        boxes, strokes = boxes_of_words(drawn), strokes_of_marks(drawn)
+        assert len(boxes) == len(strokes) == len(rates)
+        assert [(b, s) for b in boxes for s in strokes if b[0] < s[0] < b[1] and s[1] < b[2] < s[2]] == []
+        assert all(b[1] <= c[0] or c[1] <= b[0] or b[2] != c[2] for b in boxes for c in boxes if b is not c)
+        assert max(b[2] for b in boxes) < min(y for _, y in lines(drawn)[1])  # above what is drawn
+
+    def test_that_stand_too_close_to_be_read_keep_their_words_for_a_pointer(self) -> None:
+        crowd = [Mark(i / 100, f"manual × {i}") for i in range(40)]
+        drawn = svg(Chart("t", [Panel("loss", [Series("s", [0, 10], [1.0, 2.0])])], marks=crowd))
+        assert len(boxes_of_words(drawn)) == 6
+        assert len(re.findall(r"<title>manual × \d+</title></line>", drawn)) == 34
 
     def test_sentences_below_are_wrapped_and_counted_into_the_height(self) -> None:
         drawn = svg(self.CHART)
