@@ -15,7 +15,7 @@ from services.api.rendering import render_graph
 from shared.db.blob_file import open_blob
 from shared.db.engine import Database
 from shared.db.registry import VersionRow, get_version
-from shared.errors import Conflict, NotFound, Refused, Unavailable
+from shared.errors import Conflict, Finding, NotFound, Refused, Unavailable
 from shared.features.archive import Span, find_member, read_member
 from shared.graphs.netgraph import NetGraph
 from shared.graphs.netgraph_levels import Level, at_level
@@ -38,6 +38,9 @@ MEMBERS: dict[Level, tuple[str, str]] = {
 }
 """Of each level, the member of a package that holds it, and what to say of a package without that."""
 
+LACKING: dict[str, tuple[str, ...]] = {ONNX: ("level", "heat"), JSON: ("heat",)}
+"""Of each form, what cannot be asked of it: an ONNX file is one whole, and JSON has no colour."""
+
 
 class NetGraphAnswer(NetGraph):
     """The graph of a version's net: nodes in the order of the forward pass, edges with shapes, totals.
@@ -52,19 +55,28 @@ class NetGraphAnswer(NetGraph):
 
 @dataclass(frozen=True, slots=True)
 class NetGraphQuery:
-    """Which version's graph, how closely seen, and what the boxes of its picture are coloured by."""
+    """Which version's graph, how closely seen, what the boxes of its picture are coloured by.
+
+    `asked` names the two that the client stated, which an answer must not leave out of account.
+    """
 
     model: str
     version: int
     level: Level = "layer"
     heat: HeatName = "none"
+    asked: frozenset[str] = frozenset()
 
 
 def net_graph_response(
     database: Database, query: NetGraphQuery, *, accept: str | None, headers: Mapping[str, str]
 ) -> Response:
-    """Return a net's graph as `accept` likes it best. Raises `NotFound`, `Conflict`, `Unavailable`."""
-    if choose(accept, FORMS) == ONNX:
+    """Return a net's graph as `accept` likes it best.
+
+    Raises `Refused`, `NotFound`, `Conflict` and `Unavailable`.
+    """
+    form = choose(accept, FORMS)
+    refuse_lacking(query, form)
+    if form == ONNX:
         response = content_response(database, content=onnx_content(database, query), headers=headers)
         response.headers["Vary"] = "Accept"  # it is kept for a year, and must not answer for another form
         return response
@@ -77,6 +89,23 @@ def net_graph_response(
         ),
     )
     return revalidated(shown, headers)
+
+
+def refuse_lacking(query: NetGraphQuery, form: str) -> None:
+    """Raise `Refused` when something is asked that this form of a graph does not have."""
+    asked = query.asked - {"heat"} if query.heat == "none" else query.asked
+    findings = [
+        Finding((name,), f"wanted no {name}, or a form that has one: {_forms_with(name)}; came Accept {form}")
+        for name in LACKING.get(form, ())
+        if name in asked
+    ]
+    if findings:
+        detail = "this form of the graph does not have what is asked of it; errors says what"
+        raise Refused(detail, code="invalid_request", findings=findings)
+
+
+def _forms_with(name: str) -> str:
+    return ", ".join(form for form in FORMS if name not in LACKING.get(form, ()))
 
 
 def answer(graph: NetGraph, query: NetGraphQuery) -> NetGraphAnswer:

@@ -36,9 +36,13 @@ Version = Annotated[int, Path(ge=1, lt=2**31)]
 
 LEVEL = (
     "`layer` shows every layer, `module` one node for each tower, perceptron or head, `op` every operation "
-    "of torch that the layers run. Packages made by earlier releases have no operations."
+    "of torch that the layers run. Packages made by earlier releases have no operations. An ONNX file has no "
+    "levels, and is refused with one."
 )
-HEAT = "What the boxes of a picture are coloured by; each also says its number."
+HEAT = (
+    "What the boxes of a picture are coloured by; each also says its number. JSON and ONNX, which have no "
+    "colours, are refused with one."
+)
 GRAPH: dict[int | str, dict[str, Any]] = {
     200: {"model": NetGraphAnswer, "content": documented_forms(SVG, PNG, DOT, MERMAID, ONNX)},
     206: {"description": "The range of the ONNX file asked for"},
@@ -50,11 +54,12 @@ GRAPH: dict[int | str, dict[str, Any]] = {
 async def graph_query(
     name: Name,
     version: Version,
+    request: Request,
     level: Annotated[Level, Query(description=LEVEL)] = "layer",
     heat: Annotated[HeatName, Query(description=HEAT)] = "none",
 ) -> NetGraphQuery:
     """Return which graph is wanted, and how."""
-    return NetGraphQuery(name, version, level, heat)
+    return NetGraphQuery(name, version, level, heat, frozenset(request.query_params))
 
 
 async def alias_place(name: Name, alias: Alias) -> AliasPlace:

@@ -23,7 +23,8 @@ from tests.integration.api.test_predictions import publish
 from tests.support.packages import drawn, tiny_diagnosis, tiny_recommender
 
 GRAPH = "/v1/models/films/versions/1/graph"
-FORMS = (SVG, PNG, DOT, MERMAID, ONNX)
+PICTURES = (SVG, PNG, DOT, MERMAID)
+FORMS = (*PICTURES, ONNX)
 
 
 @pytest.fixture
@@ -74,9 +75,9 @@ def test_the_level_of_operations_has_those_that_the_layers_run(client: httpx.Cli
 @pytest.mark.parametrize("level", ["op", "layer"])
 def test_pictures_come_in_every_form_by_accept(client: httpx.Client, level: str) -> None:
     query = {"heat": "gradient", "level": level}
-    answers = {form: client.get(GRAPH, headers={"Accept": form}, params=query) for form in FORMS}
+    answers = {form: client.get(GRAPH, headers={"Accept": form}, params=query) for form in PICTURES}
     assert {form: a.headers["content-type"].partition(";")[0] for form, a in answers.items()} == {
-        form: form for form in FORMS
+        form: form for form in PICTURES
     }
     ElementTree.fromstring(answers[SVG].text)  # noqa: S314 - our own document
     assert "gradient norm" in answers[SVG].text
@@ -84,6 +85,35 @@ def test_pictures_come_in_every_form_by_accept(client: httpx.Client, level: str)
     assert answers[DOT].text.startswith("digraph")
     assert "flowchart TB" in answers[MERMAID].text
     assert client.get(GRAPH, headers={"Accept": "text/csv"}).status_code == 406
+
+
+@pytest.mark.usefixtures("films")
+@pytest.mark.parametrize(
+    ("form", "query", "places"),
+    [
+        (ONNX, {"level": "op"}, ["level"]),
+        (ONNX, {"level": "layer", "heat": "none"}, ["level"]),
+        (ONNX, {"level": "module", "heat": "flops"}, ["level", "heat"]),
+        ("application/json", {"level": "op", "heat": "gradient"}, ["heat"]),
+        ("*/*", {"heat": "flops"}, ["heat"]),
+    ],
+)
+def test_what_a_form_does_not_have_cannot_be_asked_of_it(
+    client: httpx.Client, form: str, query: dict[str, str], places: list[str]
+) -> None:
+    answer = client.get(GRAPH, headers={"Accept": form}, params=query)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["loc"] for error in answer.json()["errors"]] == [[place] for place in places]
+
+
+@pytest.mark.usefixtures("films")
+def test_a_form_that_has_no_levels_is_refused_with_those_that_do(client: httpx.Client) -> None:
+    (error,) = client.get(GRAPH, headers={"Accept": ONNX}, params={"level": "op"}).json()["errors"]
+    wanted = "wanted no level, or a form that has one: application/json, image/svg+xml, image/png, "
+    assert error["message"].startswith(wanted)
+    assert error["message"].endswith("; came Accept application/onnx")
+    assert client.get(GRAPH, headers={"Accept": ONNX}, params={"heat": "none"}).status_code == 200
+    assert client.get(GRAPH, params={"heat": "none", "level": "op"}).status_code == 200
 
 
 @pytest.mark.usefixtures("films")
@@ -156,7 +186,7 @@ def test_a_package_without_operations_says_so_and_shows_its_layers(
         assert (problem.status_code, problem.json()["code"]) == (404, "graph_not_found")
         assert "level=layer" in problem.json()["detail"]
     assert [client.get(GRAPH, params={"level": x}).status_code for x in ("layer", "module")] == [200, 200]
-    assert client.get(GRAPH, headers={"Accept": ONNX}, params={"level": "op"}).status_code == 200
+    assert client.get(GRAPH, headers={"Accept": ONNX}).status_code == 200
 
 
 def test_a_package_with_a_graph_predicts(client: httpx.Client, films: bytes) -> None:

@@ -40,13 +40,15 @@ export class NetGraph {
     }
   }
 
-  get #query() {
-    return `?level=${this.level.value}&heat=${this.heat.value}`;
+  /** Return what is asked of a form: an ONNX file has no levels, and JSON no colours. */
+  #query(ending) {
+    if (ending === 'onnx') return '';
+    return `?level=${this.level.value}${ending === 'json' ? '' : `&heat=${this.heat.value}`}`;
   }
 
   async #draw() {
     try {
-      await this.view.load(this.base + this.#query, { signal: this.signal });
+      await this.view.load(this.base + this.#query('svg'), { signal: this.signal });
       put(this.#answer);
     } catch (error) {
       if (!this.signal.aborted) put(this.#answer, errorBox(error));
@@ -54,7 +56,7 @@ export class NetGraph {
   }
 
   #downloads() {
-    const save = (accept, ending) => download(this.base + this.#query, accept, `${this.name}.${ending}`).catch((error) => put(this.#answer, errorBox(error)));
+    const save = (accept, ending) => download(this.base + this.#query(ending), accept, `${this.name}.${ending}`).catch((error) => put(this.#answer, errorBox(error)));
     return h('div', { class: 'actions downloads', role: 'group', 'aria-label': 'Download the graph' }, h('span', { class: 'quiet' }, 'Download:'), FORMS.map(([name, accept, ending]) => h('button', { type: 'button', class: 'small', onclick: () => save(accept, ending) }, name)));
   }
 }
