@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.schedules import CATALOG, PHASES, ScheduleSpec
+from shared.schedules import CATALOG, FROM_SCRATCH, PHASES, ScheduleSpec, Start, warnings
 from tests.support.schedules import resolved
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,10 +17,20 @@ GUIDE = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
 
 
+OF_FORKS = re.findall(r"```json\n(.*?)```", GUIDE.split("## Resume and fork")[1].split("\n## ")[0], re.DOTALL)
+
+
 @pytest.mark.parametrize("block", BLOCKS)
-def test_every_block_is_a_schedule_that_runs(block: str):
-    run = resolved(json.loads(block), steps=2000, epoch=50)
-    assert all(run.lr(t) >= 0.0 for t in (0, 1000, 1999, 2000))
+def test_every_block_is_a_schedule_that_runs_without_a_warning(block: str):
+    start = Start(1000, previous=0.005) if block in OF_FORKS else FROM_SCRATCH
+    run = resolved(json.loads(block), steps=2000, epoch=50, start=start)
+    assert all(run.lr(t) >= 0.0 for t in (1000, 1999, 2000))
+    assert {w.code for w in warnings(run)} <= {"starts_at_zero"}  # which coslog does by its formula
+
+
+def test_the_cool_down_of_the_guide_begins_at_the_rate_of_its_parent():
+    (block,) = OF_FORKS
+    assert resolved(json.loads(block), start=Start(600, previous=0.005)).lr(600) == 0.005
 
 
 @pytest.mark.parametrize("name", CATALOG)

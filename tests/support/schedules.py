@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.schedules import ANY_OPTIMIZER, ResolvedSchedule, ScheduleSpec, resolve
+from shared.schedules import ANY_OPTIMIZER, FROM_SCRATCH, ResolvedSchedule, ScheduleSpec, Start, resolve
 
 Drawn = dict[str, Any]
 RATE = st.floats(1e-6, 1.0)
@@ -120,10 +120,12 @@ SCHEDULE = st.builds(
 """Two phases, of 40 and 60 %."""
 
 
-def resolved(schedule: object, *, steps: int = 1000, epoch: int = 50) -> ResolvedSchedule:
-    """Return a schedule as a preview resolves it."""
+def resolved(
+    schedule: object, *, steps: int = 1000, epoch: int = 50, start: Start = FROM_SCRATCH
+) -> ResolvedSchedule:
+    """Return a schedule as a preview resolves it, or, from a later start, a fork."""
     spec = ScheduleSpec.parse(schedule)
-    return resolve(spec, total_steps=steps, steps_per_epoch=epoch, optimizer=ANY_OPTIMIZER)
+    return resolve(spec, total_steps=steps, steps_per_epoch=epoch, optimizer=ANY_OPTIMIZER, start=start)
 
 
 def peak(schedule: Drawn) -> float:

@@ -50,7 +50,9 @@ def outputs(demo: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> list[str
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("curve.png", "sweep.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    assert (folder / "net.svg").read_text().startswith("<svg")
     return done.stdout.decode().split(f"{MARK}\n")[:-1]
 
 
