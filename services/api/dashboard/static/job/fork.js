@@ -51,11 +51,10 @@ export class ForkDialog {
   }
 
   #offer(job) {
-    const base = job.spec.schedule?.base_lr ?? 0.001;
     const draft = lastPlayground()?.draft;
     this.#plans = [
-      { title: 'Cool down to 0 from the rate there', schedule: { base_lr: base, phases: [{ name: 'linear', duration: 'rest', lr: 'previous', start_factor: 1, end_factor: 0 }] } },
-      { title: 'Hold the rate there', schedule: { base_lr: base, phases: [{ name: 'constant', duration: 'rest', lr: 'previous' }] } },
+      { title: 'Cool down to 0 from the rate there', schedule: { phases: [{ name: 'linear', duration: 'rest', lr: 'previous', start_factor: 1, end_factor: 0 }] } },
+      { title: 'Hold the rate there', schedule: { phases: [{ name: 'constant', duration: 'rest', lr: 'previous' }] } },
       ...(draft ? [{ title: `From the playground: ${draft.label}`, schedule: draft.schedule }] : []),
       { title: 'The parent’s own', schedule: null },
     ];
