@@ -30,13 +30,7 @@ class Linear(HorizonPhase):
             "b": "end_factor",
             "n": "total_iters, by default the phase",
         },
-        example={
-            "base_lr": 0.01,
-            "phases": [
-                {"name": "linear", "duration": "5%", "start_factor": 0.01},
-                {"name": "cosine", "duration": "rest"},
-            ],
-        },
+        example={"name": "linear", "base_lr": 0.01, "start_factor": 0.01},
         boundaries=(("t = 0", "aη₀"), ("t ≥ n", "bη₀")),
         sources=("Goyal et al., arXiv 1706.02677 (warm-up)", "torch.optim.lr_scheduler.LinearLR"),
     )

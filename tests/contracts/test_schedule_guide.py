@@ -43,6 +43,18 @@ def test_every_schedule_has_its_purpose_formula_plot_borders_and_sources(name: s
     assert [text for text in wanted if text not in section] == []
 
 
+@pytest.mark.parametrize("name", CATALOG)
+def test_no_section_tells_its_purpose_twice(name: str):
+    paragraph = GUIDE.split(f"\n### {name}\n\n")[1].split("\n\n")[0]
+    purpose, rest = (re.findall(r"\w+", text.lower()) for text in paragraph.split(". ", 1))
+    assert runs_of_four(purpose) & runs_of_four(rest) == set()
+
+
+def runs_of_four(words: list[str]) -> set[tuple[str, ...]]:
+    """Return every four words that follow one another."""
+    return set(zip(words, words[1:], words[2:], words[3:], strict=False))
+
+
 @pytest.mark.parametrize("name", PHASES)
 def test_every_example_of_the_catalogue_stands_in_the_guide(name: str):
     specs = [ScheduleSpec.parse(json.loads(block)) for block in BLOCKS]

@@ -64,6 +64,10 @@ class TestEverySchedule:
         assert name in {phase.name for phase in run.phases}
         assert all(math.isfinite(run.lr(t)) and run.lr(t) >= 0 for t in range(1001))
 
+    def test_its_example_shows_it_alone_unless_its_settings_come_from_what_is_before_it(self, name: str):
+        others = {phase.name for phase in resolved(CATALOG[name].example).phases} - {name}
+        assert others == ({"linear"} if name == "inverse_sqrt" else set())  # whose τ is the warm-up's length
+
     def test_its_example_passes_its_own_json_schema(self, name: str):
         example = ScheduleSpec.from_shorthand(CATALOG[name].example)
         for phase in example["phases"]:  # type: ignore[index]
