@@ -118,8 +118,10 @@ def _steps(parent: jobs.JobRow, *, step: int, asked_for: ForkSpec) -> int:
             raise refused(Finding(("steps",), 'the parent has no step left here; say how many, like "10ep"'))
         return left
     more = round_half_up(asked_for.steps.exact_steps(whole=0, steps_per_epoch=parent.steps_per_epoch))
-    if not 1 <= more <= MAX_EPOCHS * parent.steps_per_epoch - step:
-        raise refused(Finding(("steps",), f"wanted from 1 step to {MAX_EPOCHS} epochs in all"))
+    most = MAX_EPOCHS * parent.steps_per_epoch - step
+    if not 1 <= more <= most:
+        message = f"wanted at least 1st and at most {most}st; {asked_for.steps} of this parent is {more}st"
+        raise refused(Finding(("steps",), message))
     return more
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -147,6 +148,13 @@ def test_what_cannot_be_run_is_refused_in_its_place(
     assert answer.status_code == 422, answer.text
     assert loc in [e["loc"][: len(loc)] for e in answer.json()["errors"]]
     assert len(client.get(JOBS).json()["data"]) == 1
+
+
+def test_a_fork_of_no_step_is_told_what_its_steps_came_to(client: httpx.Client, parent: TrainedJob) -> None:
+    (found,) = fork(client, parent, schedule=COOLDOWN, steps="0.001ep").json()["errors"]
+    assert re.fullmatch(
+        r"wanted at least 1st and at most \d+st; 0\.001ep of this parent is 0st", found["message"]
+    )
 
 
 def test_a_checkpoint_of_another_job_is_refused(
