@@ -163,7 +163,7 @@ def test_a_failed_reading_refuses_its_data_set(database: Database):
         requeue(cx, job_id=job.id, fence=won.fence, cause="killed_SIGKILL")
         row = cx.execute(text("SELECT status, errors FROM dataset")).one()
     assert row.status == "refused"
-    assert row.errors[0]["came"] == "reading ended: worker_lost"
+    assert row.errors[0]["came"] == "the reading ended: worker_lost"
 
 
 class TestRequests:
