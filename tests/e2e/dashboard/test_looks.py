@@ -102,32 +102,6 @@ def test_the_focus_stays_on_a_button_while_the_list_refreshes(signed_in: Page, d
     expect(row.get_by_role("button", name="Pause")).to_be_focused()
 
 
-@pytest.mark.parametrize("address", ["#/nothing", "#/jobs2/x", "#/toString", "#nothing"])
-def test_an_address_of_nothing_says_so_and_what_there_is(signed_in: Page, served: Served, address: str):
-    signed_in.goto(f"{served.address}/{address}")
-    expect(signed_in.get_by_role("heading", name="No such page")).to_be_visible()
-    expect(signed_in.locator(".nav [aria-current]")).to_have_count(0)
-    signed_in.locator("main").get_by_role("link", name="LR range tests").click()
-    expect(signed_in.get_by_role("heading", name="LR range tests", exact=True)).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("address", "heading"),
-    [
-        ("#/range-tests", "LR range tests"),
-        ("#/lr_range_tests/new", "Find a learning rate"),
-        ("#/", "Jobs"),
-        ("", "Jobs"),
-    ],
-)
-def test_the_names_that_the_api_uses_lead_to_the_same_pages(
-    signed_in: Page, served: Served, address: str, heading: str
-):
-    signed_in.goto("about:blank")
-    signed_in.goto(f"{served.address}/{address}")
-    expect(signed_in.get_by_role("heading", level=1)).to_contain_text(heading)
-
-
 def test_the_page_loads_nothing_from_elsewhere_and_no_inline_script_may_run(page: Page, served: Served):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

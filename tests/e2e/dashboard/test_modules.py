@@ -81,8 +81,10 @@ def test_smoothing_weighs_by_distance_in_steps_and_skips_what_is_no_number(blank
 def test_an_address_is_read_into_its_parts(blank: Page):
     script = """async () => {
         const { parseRoute } = await import('/static/route.js');
-        return ['', '#/jobs', '#/models/a%20b', '#/models/a/3', '#/schedules?state=x_-1', '#/jobs&a=1',
-                '#/nowhere/1', '#/range-tests/new', '#/jobs/%E0']
+        return ['', '#/jobs', '#/models/a%20b', '#/models/a/3', '#/models/a/versions/3',
+                '#/models/a/versions', '#/models/versions/3', '#/schedules?state=x_-1', '#/jobs&a=1',
+                '#/nowhere/1', '#/range-tests/new', '#/jobs/%E0', '#/jobs/x/y', '#/models/a/3/b',
+                '#/graphs/x']
             .map(parseRoute).map(({section, name, rest, query}) => [section, name, rest, query]);
     }"""
     assert blank.evaluate(script) == [
@@ -90,11 +92,17 @@ def test_an_address_is_read_into_its_parts(blank: Page):
         ["jobs", "", [], {}],
         ["models", "a b", [], {}],
         ["models", "a", ["3"], {}],
+        ["models", "a", ["3"], {}],
+        ["models", "a", [], {}],
+        ["models", "versions", ["3"], {}],
         ["schedules", "", [], {"state": "x_-1"}],
         ["jobs", "", [], {"a": "1"}],
         [None, "", [], {}],
         ["ranges", "new", [], {}],
         ["jobs", "%E0", [], {}],
+        [None, "", [], {}],
+        [None, "", [], {}],
+        [None, "", [], {}],
     ]
 
 

@@ -123,13 +123,26 @@ def test_what_is_refused_is_said_at_its_field_and_the_last_curve_stays(
     expect(playground.get_by_text("the curve is the last one that was not")).to_be_visible()
     expect(figures(playground, "draft")).to_contain_text("0.002513")
     field(playground, "phases", 0, "start_factor").get_by_role("textbox").fill("much")
-    expect(wrong).to_contain_text("valid number")
+    expect(wrong).to_contain_text("Refused: wanted a number")
     wrong.get_by_role("textbox").fill("0")
     expect(wrong.get_by_role("textbox")).not_to_have_attribute("aria-invalid", "true")
     expect(playground.locator(".findings")).to_contain_text("the rate of the first update is 0")
     expect(field(playground, "phases", 0)).to_contain_text("Warning: the rate of the first update is 0")
     playground.get_by_label("Total steps").fill("0")
     expect(playground.locator(".run-length")).to_contain_text("total steps: ")
+
+
+def test_what_is_refused_reads_as_a_sentence_with_its_place(playground: Page, complaints: list[str]):
+    complaints.append("422")
+    halves = [{"name": "linear", "duration": "60%"}, {"name": "cosine", "duration": "20%"}]
+    write(playground, {"base_lr": 0.1, "phases": halves})
+    short = 'the phases last 800 steps of 1000; make one "rest" or let them add up'
+    expect(playground.locator(".findings li")).to_have_text(f"Refused at phases: {short}")
+    playground.get_by_role("button", name="Add to comparison").click()
+    expect(playground.locator(".compared li .wrong")).to_have_text(f"Refused at phases: {short}")
+    write(playground, {"name": "one_cycle", "base_lr": 0.1, "pct_start": 1})
+    short = "leaves no step for the fall; write less than 1"
+    expect(playground.locator(".findings li")).to_have_text(f"Refused at pct_start: {short}")
 
 
 def test_schedules_are_laid_over_one_another_and_a_link_brings_them_back(playground: Page, served: Served):
@@ -203,6 +216,19 @@ def test_every_schedule_of_the_catalogue_has_a_card_and_can_be_used(playground: 
         card.get_by_role("button", name=re.compile(rf"^Use .*: {name}$")).click()
         expect(figures(playground, name)).to_be_visible()
         expect(playground.locator(".findings li[data-tone='bad']")).to_have_count(0)
+
+
+def test_the_card_of_a_phase_draws_that_phase_or_says_what_it_draws(playground: Page):
+    ramp = playground.locator("article[data-schedule='linear']")
+    points = ramp.locator(".sketch polyline").get_attribute("points") or ""
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    middle = len(heights) // 2
+    assert heights[middle] == pytest.approx((heights[0] + heights[-1]) / 2, abs=0.5)
+    assert heights[0] - heights[-1] > 30  # of 44 px
+    expect(ramp).not_to_contain_text("Drawn:")
+    composed = playground.locator("article[data-schedule='inverse_sqrt']")
+    expect(composed).to_contain_text("Drawn: linear → inverse_sqrt")
+    expect(composed.get_by_role("button", name="Use its example: inverse_sqrt")).to_be_visible()
 
 
 def test_a_training_starts_with_the_schedule_that_is_drawn(playground: Page, database: Database):

@@ -84,8 +84,10 @@ def test_a_finished_sweep_shows_its_sentence_its_table_and_its_curves(
     expect(behind).to_contain_text("−0.1000")
     expect(behind).to_contain_text("60 steps")
     expect(signed_in.locator("figure.chart", has_text="Training loss")).to_contain_text("cosine")
+    expect(signed_in.locator(".charts .hint")).to_contain_text("Lines are means over 3 seeds; the rate")
     signed_in.get_by_label("every seed").check()
     expect(signed_in.locator("figure.chart", has_text="Training loss")).to_contain_text("cosine, seed 3")
+    expect(signed_in.locator(".charts .hint")).to_contain_text("Lines are single trainings; the rate")
     signed_in.get_by_label("Metric", exact=True).select_option("hr@10")
     expect(signed_in.get_by_role("heading", name="Validation HR@10")).to_be_visible()
     with signed_in.expect_download() as caught:
@@ -103,6 +105,7 @@ def test_a_training_that_failed_is_named_with_its_cause(signed_in: Page, served:
     signed_in.goto(f"{served.address}/#/sweeps/{sweep.id}")
     expect(signed_in.locator(".head .pill")).to_have_text("partly failed")
     expect(signed_in.locator("table.sweep-table")).to_contain_text("seed 2 failed: diverged")
+    expect(signed_in.locator(".charts .hint")).to_contain_text("over what there is, 3 of 4 trainings done;")
     expect(signed_in.locator("table.trainings")).to_contain_text("the loss of step 3 is not a finite number")
 
 
@@ -110,6 +113,7 @@ def test_a_sweep_is_cancelled_on_the_second_press(signed_in: Page, served: Serve
     with served.gateway.client() as client:
         sweep = a_sweep(client, database, sweep_body(ready_dataset(database)))
         signed_in.goto(f"{served.address}/#/sweeps/{sweep.id}")
+        expect(signed_in.locator(".charts .hint")).to_contain_text("so far, 0 of 4 trainings done;")
         signed_in.get_by_role("button", name="Cancel").click()
         assert sweep.read()["status"] == "queued"
         signed_in.get_by_role("button", name="Really cancel?").click()

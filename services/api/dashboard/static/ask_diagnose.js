@@ -5,6 +5,7 @@ import { ask, labelled } from './ask_recommend.js';
 import { announce, h, put, svg } from './dom.js';
 import { integer, number, percent, signed } from './format.js';
 import { emptyBox } from './notices.js';
+import { versionAddress } from './route.js';
 
 const SHOWN_CONTRIBUTIONS = 12;
 const FILTER_FROM = 12;
@@ -86,7 +87,7 @@ function filter(rows) {
 function show(answer) {
   const [prediction] = answer.predictions;
   announce(`Probability ${percent(prediction.probability)}`);
-  return [h('div', { class: 'head' }, h('h3', {}, questionOf(answer.outcome)), h('span', { class: 'quiet push' }, `${answer.model} version ${answer.version}`)),
+  return [h('div', { class: 'head' }, h('h3', {}, questionOf(answer.outcome)), h('a', { class: 'push', href: versionAddress(answer.model, answer.version) }, `${answer.model} version ${answer.version}`)),
     probability(prediction, answer.outcome), flagList(prediction.flags ?? []), contributions(prediction.contributions ?? []),
     h('p', { class: 'notice', 'data-tone': 'warn', role: 'note' }, answer.notice)];
 }

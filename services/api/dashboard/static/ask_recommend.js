@@ -4,6 +4,7 @@ import { post } from './api.js';
 import { announce, freshId, h, put, svg } from './dom.js';
 import { number } from './format.js';
 import { emptyBox, errorBox } from './notices.js';
+import { versionAddress } from './route.js';
 
 const FALLBACKS = {
   history: 'The model does not know this user: these are the items nearest to the history given.',
@@ -47,7 +48,7 @@ export class RecommendForm {
   #items(answer) {
     announce(`${answer.items.length} items`);
     const source = answer.fallback ? FALLBACKS[answer.fallback] ?? answer.fallback : 'Ranked by the net for this user.';
-    return [h('div', { class: 'head' }, h('h3', {}, 'Recommended'), h('span', { class: 'quiet push' }, `${answer.model} version ${answer.version}`)),
+    return [h('div', { class: 'head' }, h('h3', {}, 'Recommended'), h('a', { class: 'push', href: versionAddress(answer.model, answer.version) }, `${answer.model} version ${answer.version}`)),
       h('p', { class: 'source', 'data-fallback': answer.fallback ?? 'none' }, source), remarks(answer), this.#list(answer.items, 'Similar items')];
   }
 

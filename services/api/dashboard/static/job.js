@@ -22,8 +22,8 @@ const DRAW_MS = 120;
 const GRADIENTS_MS = 5_000;
 
 /** Show the job `name` in `root` until `signal` aborts. */
-export function showJob(root, { name, signal }) {
-  new JobPage(root, name, signal).start();
+export function showJob(root, { name, signal, absent }) {
+  new JobPage(root, { id: name, signal, absent }).start();
 }
 
 class JobPage {
@@ -32,12 +32,12 @@ class JobPage {
   #drawTimer = null;
   #sampled = 0;
 
-  constructor(root, id, signal) {
+  constructor(root, { id, signal, absent }) {
     this.id = id;
     this.base = `/v1/training_jobs/${encodeURIComponent(id)}`;
     this.signal = signal;
     this.curve = new Curve();
-    this.trouble = new Trouble();
+    this.trouble = new Trouble({ absent });
     this.facts = new JobFacts(id, { after: () => { this.trouble.acted(null); this.again(); }, onError: this.trouble.acted });
     this.charts = new JobCharts(this.curve, { signal });
     this.report = new ReportPanel(this.base);

@@ -3,6 +3,7 @@
 import { h, put, setAttr, setText } from './dom.js';
 import { ago, duration, fixed, integer, metricName, number, scheduleName } from './format.js';
 import { headline, isJudged, jobButtons, pill, progressBar } from './job_parts.js';
+import { versionAddress } from './route.js';
 
 const STREAM = { opening: 'connecting…', live: 'live', waiting: 'reconnecting…', refused: 'not live: the stream was refused' };
 
@@ -80,7 +81,7 @@ export class JobFacts {
   #outcome(job) {
     if (job.error) put(this.#error, h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' }, h('strong', {}, job.error.code ?? 'failed'), h('p', {}, job.error.message ?? job.error.detail ?? '')));
     else put(this.#error);
-    if (job.model_version && !this.#published.firstChild) put(this.#published, 'Published as ', h('a', { href: `#/models/${encodeURIComponent(job.model)}` }, `${job.model} version ${job.model_version}`));
+    if (job.model_version && !this.#published.firstChild) put(this.#published, 'Published as ', h('a', { href: versionAddress(job.model, job.model_version) }, `${job.model} version ${job.model_version}`));
     const texts = job.warnings ?? [];
     this.warnings.hidden = texts.length === 0;
     if (texts.length) put(this.warnings, h('h2', {}, 'Warnings'), h('ul', { class: 'plain-list' }, texts.map((entry) => h('li', {}, entry.message ?? entry))));

@@ -2,7 +2,7 @@
 
 import { h, put } from './dom.js';
 import { startHeader } from './header.js';
-import { keyBox, refusedBox } from './notices.js';
+import { absentBox, keyBox, refusedBox } from './notices.js';
 import { key, onKeyChange, takeKeyFromAddress, wasRefused } from './session.js';
 import { showDatasets } from './datasets.js';
 import { showExpression } from './graphs/expression.js';
@@ -21,22 +21,17 @@ import { showVersion } from './version.js';
 import { parseRoute } from './route.js';
 
 const SECTIONS = {
-  jobs: { title: 'Jobs', list: showJobs, one: showJob },
-  schedules: { title: 'Schedules', list: showPlayground, one: showPlayground },
-  sweeps: { title: 'Sweeps', list: showSweeps, one: (root, asked) => (asked.name === 'new' ? showNewSweep : showSweep)(root, asked) },
-  ranges: { title: 'LR range tests', list: showRanges, one: (root, asked) => (asked.name === 'new' ? showNewRange : showRange)(root, asked) },
-  models: { title: 'Models', list: showModels, one: (root, asked) => (asked.rest.length ? showVersion : showModel)(root, asked) },
-  graphs: { title: 'Computation graphs', list: showExpression, one: showExpression },
-  datasets: { title: 'Data sets', list: showDatasets, one: showDatasets },
+  jobs: { title: 'Jobs', list: showJobs, one: showJob, thing: 'job' },
+  schedules: { title: 'Schedules', list: showPlayground },
+  sweeps: { title: 'Sweeps', list: showSweeps, one: (root, asked) => (asked.name === 'new' ? showNewSweep : showSweep)(root, asked), thing: 'sweep' },
+  ranges: { title: 'LR range tests', list: showRanges, one: (root, asked) => (asked.name === 'new' ? showNewRange : showRange)(root, asked), thing: 'range test' },
+  models: { title: 'Models', list: showModels, one: (root, asked) => (asked.rest.length ? showVersion : showModel)(root, asked), thing: 'model' },
+  graphs: { title: 'Computation graphs', list: showExpression },
+  datasets: { title: 'Data sets', list: showDatasets },
 };
 
-const MISSING = { title: 'No such page', list: showMissing };
-
-/** Say that nothing stands at the address, and what there is. */
-function showMissing(root) {
-  const links = Object.entries(SECTIONS).map(([name, { title }]) => h('li', {}, h('a', { href: `#/${name}` }, title)));
-  put(root, h('div', { class: 'empty' }, h('h1', {}, 'No such page'), h('p', {}, 'Nothing stands at ', h('code', {}, location.hash.slice(0, 80)), '. There are:'), h('ul', { class: 'plain-list' }, links)));
-}
+const EVERYWHERE = Object.entries(SECTIONS).map(([name, { title }]) => [`#/${name}`, title]);
+const MISSING = { title: 'No such page', list: (root, { absent }) => absent({}, { thing: 'page', ways: EVERYWHERE }) };
 
 let leaving = new AbortController();
 
@@ -51,9 +46,18 @@ function show(moved) {
   const page = h('div', { class: 'page', 'data-view': name ? `${section}-one` : section ?? 'missing' });
   put(root, page);
   if (!key()) put(page, wasRefused() ? refusedBox() : null, keyBox());
-  else (name ? view.one : view.list)(page, { name, rest, query, signal: leaving.signal });
+  else (name ? view.one : view.list)(page, { name, rest, query, signal: leaving.signal, absent: absence(page, { view, section }, leaving) });
   // Only a move inside the page takes the focus along; a first load leaves it where the reader has it.
   if (moved) root.focus({ preventScroll: true });
+}
+
+/** Return what a page calls that finds nothing to show at its address: it ends, and a notice takes its place. */
+function absence(page, { view, section }, left) {
+  return (why, { thing = view.thing, ways = [] } = {}) => {
+    left.abort();
+    document.title = `No such ${thing} · Gradus`;
+    put(page, absentBox(why, { thing, ways: section ? [...ways, [`#/${section}`, view.title]] : ways }));
+  };
 }
 
 function markSection(section) {

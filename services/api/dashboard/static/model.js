@@ -9,13 +9,14 @@ import { plainMetrics } from './job_parts.js';
 import { aliasChips, chips } from './models.js';
 import { Trouble, emptyBox } from './notices.js';
 import { poll } from './poll.js';
+import { versionAddress } from './route.js';
 
 const STILL_MS = 8_000;
 const SHOWN_METRICS = 4;
 
 /** Show the model `name` in `root` until `signal` aborts. */
-export function showModel(root, { name, signal }) {
-  const page = new ModelPage(root, name, signal);
+export function showModel(root, { name, signal, absent }) {
+  const page = new ModelPage(root, { name, signal, absent });
   poll(() => page.refresh(), { pause: () => STILL_MS, onError: page.trouble.asked, signal });
 }
 
@@ -24,11 +25,11 @@ class ModelPage {
   #asked = null;
   #aliases = {};
 
-  constructor(root, name, signal) {
+  constructor(root, { name, signal, absent }) {
     this.name = name;
     this.signal = signal;
     this.base = `/v1/models/${encodeURIComponent(name)}`;
-    this.trouble = new Trouble();
+    this.trouble = new Trouble({ absent });
     this.aliases = h('span');
     this.form = h('section', { class: 'ask', 'aria-label': 'Ask the model' });
     this.versions = h('section', { 'aria-label': 'Versions' });
@@ -78,7 +79,7 @@ function versionTable(name, versions) {
   const columns = ['Version', 'Aliases', ...names.map(metricName), 'Job', 'Created'];
   const rows = versions.map((version) => {
     const metrics = plainMetrics(version.metrics);
-    const cells = [h('a', { href: `#/models/${encodeURIComponent(name)}/${version.version}` }, `version ${version.version}`), chips(version.aliases), ...names.map((metric) => fixed(metrics[metric])), jobLink(version.job), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
+    const cells = [h('a', { href: versionAddress(name, version.version) }, `version ${version.version}`), chips(version.aliases), ...names.map((metric) => fixed(metrics[metric])), jobLink(version.job), h('time', { datetime: version.created_at, title: clock(version.created_at) }, ago(version.created_at))];
     return h('tr', {}, cells.map((cell, at) => h('td', { 'data-label': columns[at] }, cell)));
   });
   return h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));

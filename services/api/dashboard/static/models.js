@@ -5,6 +5,7 @@ import { h, put } from './dom.js';
 import { ago, clock } from './format.js';
 import { Trouble, emptyBox } from './notices.js';
 import { poll } from './poll.js';
+import { versionAddress } from './route.js';
 
 const STILL_MS = 8_000;
 const COLUMNS = ['Model', 'Task', 'Newest version', 'Versions', 'Aliases', 'First published', 'Ask'];
@@ -28,7 +29,7 @@ export function showModels(root, { signal }) {
 function table(models) {
   const rows = models.map((model) => {
     const page = `#/models/${encodeURIComponent(model.name)}`;
-    const cells = [h('a', { href: page }, model.name), model.task, String(model.newest_version), String(model.versions), aliasChips(model.aliases),
+    const cells = [h('a', { href: page }, model.name), model.task, h('a', { href: versionAddress(model.name, model.newest_version), 'aria-label': `${model.name} version ${model.newest_version}` }, model.newest_version), String(model.versions), aliasChips(model.aliases),
       h('time', { datetime: model.created_at, title: clock(model.created_at) }, ago(model.created_at)), h('a', { href: page, 'aria-label': `Ask it: ${model.name}` }, 'Ask it')];
     return h('tr', { 'data-model': model.name }, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at] || null }, cell)));
   });

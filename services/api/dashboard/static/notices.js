@@ -12,9 +12,18 @@ const HINTS = {
 
 const TITLES = { 0: 'No connection', 401: 'The key is not accepted', 403: 'Not allowed', 404: 'Not found', 503: 'Not available now' };
 
+/** Return a finding as a sentence: a word (`Refused`), the place of the bad input if it names one, what is wrong there. */
+export function said(word, { loc = [], message }) {
+  return [word, loc.length ? [' at ', placed(loc)] : null, ': ', message];
+}
+
+function placed(loc) {
+  return h('code', {}, loc.join(' › '));
+}
+
 /** Return a box that shows an ApiError: title, detail, the places of bad input, and what to do. */
 export function errorBox(error) {
-  const places = (error.errors ?? []).map((entry) => h('li', {}, h('code', {}, (entry.loc ?? []).join(' › ')), ' ', entry.message));
+  const places = (error.errors ?? []).map((entry) => h('li', {}, entry.loc?.length ? [placed(entry.loc), ': '] : null, entry.message));
   return h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' },
     h('strong', {}, TITLES[error.status] ?? 'That did not work'),
     h('p', {}, error.message),
@@ -25,6 +34,14 @@ export function errorBox(error) {
 /** Return the box of an empty list: what would stand here, and how to get there. */
 export function emptyBox(title, ...content) {
   return h('div', { class: 'empty' }, h('h2', {}, title), content);
+}
+
+/** Return the notice of an address at which there is no such `thing`: why, and the `ways` on (`[address, text]`). */
+export function absentBox({ message, errors = [] }, { thing, ways }) {
+  const why = errors.length ? errors.map((entry) => entry.message).join('; ') : message;
+  return h('div', { class: 'empty', role: 'alert' }, h('h1', {}, `No such ${thing}`),
+    h('p', {}, 'Nothing stands at ', h('code', {}, location.hash.slice(0, 80)), `${why ? `: ${why}` : ''}. Go on to:`),
+    h('ul', { class: 'plain-list' }, ways.map(([address, text]) => h('li', {}, h('a', { href: address }, text)))));
 }
 
 /** Return a block of shell or JSON text. */
@@ -47,14 +64,28 @@ export function keyBox() {
     h('p', { class: 'quiet' }, 'The key stays in this tab (sessionStorage) and is sent in the Authorization header only.'));
 }
 
-/** A place for two kinds of trouble: that of asking again and again, which heals by itself, and that of an action. */
+const FOR_GOOD = new Set([404, 422]);
+
+/**
+ * A place for two kinds of trouble: that of asking again and again, which heals by itself, and that of an action.
+ * `absent(error)` hears that the first question found nothing at its address.
+ */
 export class Trouble {
+  #answered = false;
   #asking = h('div');
   #acting = h('div');
   element = h('div', { class: 'trouble' }, this.#asking, this.#acting);
 
+  constructor({ absent = null } = {}) {
+    this.absent = absent;
+  }
+
   /** Show why the newest question failed; nothing clears it. */
-  asked = (error) => { put(this.#asking, error ? errorBox(error) : null); };
+  asked = (error) => {
+    if (this.absent && !this.#answered && FOR_GOOD.has(error?.status)) { this.absent(error); return; }
+    this.#answered ||= !error;
+    put(this.#asking, error ? errorBox(error) : null);
+  };
 
   /** Show why an action was refused, until the next one. */
   acted = (error) => { put(this.#acting, error ? errorBox(error) : null); };

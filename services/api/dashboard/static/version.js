@@ -7,14 +7,23 @@ import { NetGraph } from './graphs/net_graph.js';
 import { plainMetrics } from './job_parts.js';
 import { chips } from './models.js';
 import { Trouble, code } from './notices.js';
+import { versionAddress } from './route.js';
+
+const WHOLE = /^[1-9]\d*$/;
 
 /** Show version `rest[0]` of the model `name` in `root`. */
-export function showVersion(root, { name, rest: [number], signal }) {
+export function showVersion(root, { name, rest: [number], signal, absent }) {
+  const model = `#/models/${encodeURIComponent(name)}`;
+  const none = (error) => absent(error, { thing: 'version', ways: [[model, `The model ${name}`]] });
+  if (!WHOLE.test(number)) {
+    none({ message: `a version is a whole number, as in ${versionAddress(name, 1)}` });
+    return;
+  }
   const base = `/v1/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(number)}`;
-  const trouble = new Trouble();
+  const trouble = new Trouble({ absent: none });
   const facts = h('div', { class: 'stack' });
   const graph = new NetGraph(base, { name: `${name}-${number}`, signal });
-  put(root, h('p', { class: 'crumbs' }, h('a', { href: '#/models' }, 'Models'), ' / ', h('a', { href: `#/models/${encodeURIComponent(name)}` }, name), ` / version ${number}`),
+  put(root, h('p', { class: 'crumbs' }, h('a', { href: '#/models' }, 'Models'), ' / ', h('a', { href: model }, name), ` / version ${number}`),
     h('div', { class: 'head' }, h('h1', {}, `${name}, version ${number}`)), trouble.element, facts, graph.element);
   document.title = `${name} ${number} · Gradus`;
   get(base, { signal }).then((version) => { put(facts, factList(version), h('details', { class: 'card' }, h('summary', {}, 'Model card as JSON'), code(JSON.stringify(version.card ?? version, null, 2)))); return graph.load(); })

@@ -1,6 +1,7 @@
 // Every schedule of the catalogue as a card: what it is for, its formula, its shape, and two ways to use it.
 
 import { h, put, svg } from '../dom.js';
+import { scheduleName } from '../format.js';
 import { listed } from './form.js';
 import { previewAll } from './preview.js';
 import { families } from './words.js';
@@ -26,8 +27,11 @@ export class CataloguePanel {
     const place = h('div', { class: 'sketch' });
     this.#places.set(entry.name, place);
     const isPhase = entry.kind === 'phase';
-    return h('article', { class: 'card', 'data-schedule': entry.name }, h('h4', {}, entry.name), isPhase ? place : null, h('p', {}, entry.purpose), h('p', { class: 'formula' }, h('code', {}, entry.formula)),
-      h('p', { class: 'actions' }, 'name' in entry.example || 'phases' in entry.example ? h('button', { type: 'button', class: 'small', 'aria-label': `${isPhase ? 'Use it' : 'Use its example'}: ${entry.name}`, onclick: () => this.onUse(entry) }, isPhase ? 'Use it' : 'Use its example') : h('span', { class: 'quiet' }, 'On the page of a running job.'),
+    const { phases } = entry.example;
+    const use = isPhase && !phases ? 'Use it' : 'Use its example';
+    return h('article', { class: 'card', 'data-schedule': entry.name }, h('h4', {}, entry.name), isPhase ? place : null,
+      isPhase && phases ? h('p', { class: 'quiet' }, `Drawn: ${scheduleName(entry.example)}`) : null, h('p', {}, entry.purpose), h('p', { class: 'formula' }, h('code', {}, entry.formula)),
+      h('p', { class: 'actions' }, 'name' in entry.example || 'phases' in entry.example ? h('button', { type: 'button', class: 'small', 'aria-label': `${use}: ${entry.name}`, onclick: () => this.onUse(entry) }, use) : h('span', { class: 'quiet' }, 'On the page of a running job.'),
         isPhase ? h('button', { type: 'button', class: 'small', 'aria-label': `Add as phase: ${entry.name}`, onclick: () => this.onAdd(entry) }, 'Add as phase') : null),
       more(entry));
   }

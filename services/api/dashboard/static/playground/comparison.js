@@ -3,6 +3,8 @@
 import { swatch, styleOf } from '../chart_look.js';
 import { announce, h, put } from '../dom.js';
 import { scheduleName } from '../format.js';
+import { said } from '../notices.js';
+import { inSchedule } from './preview.js';
 
 const MOST = 19;
 
@@ -54,7 +56,7 @@ export class Comparison {
   #row(entry, at, answer) {
     const rename = h('input', { type: 'text', maxlength: '80', value: entry.label, 'aria-label': `Name of schedule ${at + 1}`, onchange: () => this.#set(this.entries.with(at, { ...entry, label: rename.value.trim() || entry.label })) });
     const remove = () => { announce(`${entry.label} removed`); this.#set(this.entries.toSpliced(at, 1)); };
-    const refused = answer && !answer.steps ? h('small', { class: 'wrong' }, `Refused: ${(answer.errors?.[0]?.message) ?? answer.message}`) : null;
+    const refused = answer && !answer.steps ? h('small', { class: 'wrong' }, h('span', {}, said('Refused', inSchedule(answer)[0] ?? answer))) : null;
     const warned = answer?.warnings?.length ? h('small', { class: 'wrong', 'data-tone': 'warn' }, `Warning: ${answer.warnings.map((one) => one.message).join('; ')}`) : null;
     return h('li', {}, swatch(styleOf(at + 1)), rename, h('span', { class: 'quiet' }, scheduleName(entry.schedule)),
       h('span', { class: 'actions push' }, h('button', { type: 'button', class: 'small', 'aria-label': `Edit ${entry.label}`, onclick: () => this.onEdit(entry) }, 'Edit'), h('button', { type: 'button', class: 'small', 'aria-label': `Remove ${entry.label}`, onclick: remove }, 'Remove')), refused, warned);

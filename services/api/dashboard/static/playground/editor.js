@@ -1,6 +1,7 @@
 // A schedule as a form and as JSON, one beside the other: an edit in either is at once in both.
 
 import { freshId, h, put } from '../dom.js';
+import { said } from '../notices.js';
 import { ScheduleForm, listed, listedPlace } from './form.js';
 
 const PLACE = /position (\d+)/;
@@ -33,7 +34,7 @@ export class Editor {
   /** Show findings (`{loc, message, tone}`) at their fields, and all of them above. */
   mark(findings) {
     this.form.mark(findings.map((one) => ({ ...one, loc: listedPlace(one.loc, this.#schedule) })));
-    put(this.findings, findings.map(({ loc, message, tone }) => h('li', { 'data-tone': tone }, h('strong', {}, tone === 'warn' ? 'Warning' : 'Refused'), ' ', loc.length ? [h('code', {}, loc.join(' › ')), ' '] : null, message)));
+    put(this.findings, findings.map(({ loc, message, tone }) => h('li', { 'data-tone': tone }, said(h('strong', {}, tone === 'warn' ? 'Warning' : 'Refused'), { loc, message }))));
   }
 
   #fromForm(schedule) {

@@ -1,6 +1,7 @@
 // A schedule as a form: the base rate, the phases one after another, what listens to the training, factors of groups.
 
 import { announce, freshId, h, put } from '../dom.js';
+import { said } from '../notices.js';
 import { changed, field, fieldsOf, read } from './fields.js';
 
 const GROUPS = ['embeddings', 'body', 'head'];
@@ -34,7 +35,7 @@ export class ScheduleForm {
       const caught = element.querySelector(':scope > .wrong');
       caught.hidden = false;
       caught.dataset.tone = tone;
-      caught.append(h('span', {}, tone === 'warn' ? 'Warning: ' : 'Refused: ', length < loc.length ? `${loc.slice(length).join(' › ')}: ` : '', message));
+      caught.append(h('span', {}, said(tone === 'warn' ? 'Warning' : 'Refused', { loc: loc.slice(length), message })));
       if (tone !== 'warn') element.querySelector('input, select')?.setAttribute('aria-invalid', 'true');
       return true;
     }

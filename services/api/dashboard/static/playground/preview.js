@@ -42,7 +42,7 @@ export class Previewer {
 }
 
 /**
- * Return a curve, or the ApiError that refused it, for each of `entries`. One refused schedule refuses a whole
+ * Return a curve, or the part of the ApiError that refused it, for each of `entries`. One refused schedule refuses a whole
  * request, so those that are named in a refusal are left out and the rest asked for again.
  */
 export async function previewAll(entries, run, { signal, points = POINTS } = {}) {
@@ -56,7 +56,7 @@ export async function previewAll(entries, run, { signal, points = POINTS } = {})
     } catch (error) {
       const refused = new Set((error.errors ?? []).map(({ loc }) => (loc?.[0] === 'schedules' ? loc[1] : null)).filter(Number.isInteger));
       if (!refused.size) throw error;
-      for (const which of refused) found[left[which].at] = error;
+      for (const which of refused) found[left[which].at] = { message: error.message, errors: error.errors.filter(({ loc }) => loc?.[1] === which) };
       left = left.filter((one, which) => !refused.has(which));
     }
   }

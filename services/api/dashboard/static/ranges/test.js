@@ -18,8 +18,8 @@ const LINES = [{ name: 'each update', tone: 'raw', width: 1 }, { name: 'smoothed
 const FORMS = [['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['JSON', 'application/json', 'json']];
 
 /** Show the range test `name` in `root` until `signal` aborts. */
-export function showRange(root, { name, signal }) {
-  new RangePage(root, { id: name, signal }).start();
+export function showRange(root, { name, signal, absent }) {
+  new RangePage(root, { id: name, signal, absent }).start();
 }
 
 class RangePage {
@@ -33,11 +33,11 @@ class RangePage {
   #actions = h('span', { class: 'actions push' });
   #spec = h('div');
 
-  constructor(root, { id, signal }) {
+  constructor(root, { id, signal, absent }) {
     this.id = id;
     this.base = `/v1/lr_range_tests/${encodeURIComponent(id)}`;
     this.signal = signal;
-    this.trouble = new Trouble();
+    this.trouble = new Trouble({ absent });
     this.title = h('h1', {}, 'LR range test');
     this.chart = new Chart('Loss against learning rate', LINES, new Together(), { signal, x: RATES });
     this.chart.tools.append(toggle('all of the loss', (on) => { this.#whole = on; this.#clip(); }), toggle('log', (on) => this.chart.setLog(on)));
@@ -72,9 +72,9 @@ class RangePage {
     this.#actions.hidden = !LIVE.has(test.status);
     const rates = [...new Set(test.suggestions.map((one) => one.lr))];
     const rank = new Map([...rates].sort((a, b) => a - b).map((rate, at) => [rate, at]));
-    const marks = rates.map((rate, at) => ({ at: rate, tone: 'event', sign: String(at + 1), row: rank.get(rate) % 2 }));
+    const marks = rates.map((rate, at) => ({ at: rate, tone: 'event', sign: String(at + 1), row: rank.get(rate) % 3 }));
     this.#clip();
-    this.chart.draw([test.lr, test.loss, test.smoothed], test.diverged_at ? [...marks, { at: test.diverged_at, tone: 'c3', sign: 'diverged', row: 2 }] : marks);
+    this.chart.draw([test.lr, test.loss, test.smoothed], test.diverged_at ? [...marks, { at: test.diverged_at, tone: 'c3', sign: 'diverged', row: 3 }] : marks);
     put(this.#found, test.suggestions.map((one) => suggestion(one, rates.indexOf(one.lr) + 1, test)), test.suggestions.length ? null : h('li', { class: 'quiet' }, test.advice ?? (LIVE.has(test.status) ? 'They come when the test has ended.' : 'None.')));
     if (!this.#spec.firstChild) put(this.#spec, h('details', { class: 'card' }, h('summary', {}, 'Spec as JSON'), code(JSON.stringify(test.spec, null, 2))));
   }

@@ -4,7 +4,7 @@ import { get, post } from '../api.js';
 import { announce, freshId, h, put } from '../dom.js';
 import { scheduleName } from '../format.js';
 import { JobBase } from '../job_base.js';
-import { Trouble, errorBox } from '../notices.js';
+import { Trouble, errorBox, said } from '../notices.js';
 import { written } from '../playground/editor.js';
 import { listed } from '../playground/form.js';
 import { unpacked } from '../route.js';
@@ -110,7 +110,7 @@ class Form {
   /** Put what is wrong with a schedule at the schedule. */
   #mark(findings) {
     for (const { loc = [], message } of findings) {
-      if (loc[0] === 'schedules') this.element.querySelector(`[data-arm="${Number(loc[1])}"]`)?.append(h('span', {}, `Refused: ${loc.slice(2).join(' › ')} ${message}`));
+      if (loc[0] === 'schedules') this.element.querySelector(`[data-arm="${Number(loc[1])}"]`)?.append(h('span', {}, said('Refused', { loc: loc.slice(loc[2] === 'schedule' ? 3 : 2), message })));
     }
   }
 }

@@ -6,7 +6,7 @@ import { duration, fixed, integer, metricName, percent, shortId } from '../forma
 import { pill } from '../job_parts.js';
 import { Trouble, code } from '../notices.js';
 import { poll } from '../poll.js';
-import { packed } from '../route.js';
+import { packed, versionAddress } from '../route.js';
 import { SweepCharts } from './charts.js';
 import { LIVE_SWEEP, sweepPill, twice } from './parts.js';
 import { sweepTable } from './table.js';
@@ -16,8 +16,8 @@ const STILL_MS = 15_000;
 const FORMS = [['CSV', 'text/csv', 'csv'], ['SVG', 'image/svg+xml', 'svg'], ['PNG', 'image/png', 'png'], ['JSON', 'application/json', 'json']];
 
 /** Show the sweep `name` in `root` until `signal` aborts. */
-export function showSweep(root, { name, signal }) {
-  new SweepPage(root, { id: name, signal }).start();
+export function showSweep(root, { name, signal, absent }) {
+  new SweepPage(root, { id: name, signal, absent }).start();
 }
 
 class SweepPage {
@@ -33,11 +33,11 @@ class SweepPage {
   #actions = h('span', { class: 'actions push' });
   #spec = h('div');
 
-  constructor(root, { id, signal }) {
+  constructor(root, { id, signal, absent }) {
     this.id = id;
     this.base = `/v1/sweeps/${encodeURIComponent(id)}`;
     this.signal = signal;
-    this.trouble = new Trouble();
+    this.trouble = new Trouble({ absent });
     this.charts = new SweepCharts({ signal });
     this.picker = h('select', { 'aria-label': 'Metric', onchange: () => { this.#metric = this.picker.value; this.again(); } });
     this.title = h('h1', {}, '…');
@@ -114,7 +114,7 @@ const COLUMNS = ['Training', 'Schedule', 'Seed', 'Status', 'Step', 'Validation',
 
 function jobTable({ jobs, model, metric }) {
   const rows = jobs.map((job) => {
-    const version = job.model_version ? h('a', { href: `#/models/${encodeURIComponent(model)}/${job.model_version}` }, `version ${job.model_version}`) : job.error ? h('span', { class: 'wrong' }, job.error.message ?? job.error.code) : '–';
+    const version = job.model_version ? h('a', { href: versionAddress(model, job.model_version) }, `version ${job.model_version}`) : job.error ? h('span', { class: 'wrong' }, job.error.message ?? job.error.code) : '–';
     const cells = [h('a', { href: `#/jobs/${encodeURIComponent(job.id)}`, title: job.id }, shortId(job.id)), job.arm, String(job.seed), pill(job.status).element, `${integer(job.step)} / ${integer(job.total_steps)}`, fixed(job.validation), fixed(job.test), version];
     return h('tr', {}, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at], class: at > 3 && at < 7 ? 'num' : null }, cell)));
   });
