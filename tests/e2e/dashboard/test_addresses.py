@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from shared.db.engine import Database
 from shared.specs.ids import new_uuid, public_id
 from tests.e2e.dashboard.served import Served
-from tests.e2e.dashboard.world import publish_films
+from tests.e2e.dashboard.world import publish_films, start_job
 
 pytestmark = pytest.mark.browser
 LIVE = "button, input, select, textarea, figure, progress, summary"
@@ -49,6 +49,18 @@ def test_what_is_not_there_is_asked_for_once(signed_in: Page, served: Served, co
     expect(signed_in.get_by_role("heading", name="No such job")).to_be_visible()
     signed_in.wait_for_timeout(1_200)  # a question that failed is asked again after a second
     assert [url for url in asked if "unknown" in url] == [f"{served.address}/v1/training_jobs/unknown"]
+
+
+@pytest.mark.parametrize("form", ["sweeps", "ranges"])
+def test_a_form_for_a_job_that_is_not_there_says_so_and_starts_from_another(
+    signed_in: Page, served: Served, database: Database, complaints: list[str], form: str
+):
+    complaints.append("404")
+    trainer = start_job(database)
+    signed_in.goto(f"{served.address}/#/{form}/new?job=unknown")
+    expect(signed_in.get_by_role("alert")).to_contain_text("wanted job_ and a UUID. The form starts")
+    expect(signed_in.get_by_label("Start from")).to_have_value(trainer.id)
+    expect(signed_in.get_by_label("Model", exact=True)).to_have_value("films")
 
 
 def test_a_version_is_reached_from_wherever_it_is_named(

@@ -40,11 +40,22 @@ export class JobBase {
     const [jobs, datasets] = await Promise.all([get('/v1/training_jobs?limit=50', { signal }), get('/v1/datasets?limit=100', { signal })]);
     this.#jobs = jobs.data.filter((job) => job.spec?.net);
     this.#datasets = datasets.data.filter((dataset) => dataset.status === 'ready');
-    if (chosen && !this.#jobs.some((job) => job.id === chosen)) this.#jobs.unshift(await get(`/v1/training_jobs/${encodeURIComponent(chosen)}`, { signal }));
+    if (chosen) await this.#find(chosen, signal);
     put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${job.spec.model} · ${job.spec.net.name} · ${shortId(job.id)}`))),
       h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => h('option', { value: sample.id }, sample.title))));
-    this.source.value = chosen || this.#jobs[0]?.id || this.#fitting();
+    this.source.value = this.#jobs.find((job) => job.id === chosen)?.id ?? this.#jobs[0]?.id ?? this.#fitting();
     this.#take(this.source.value);
+  }
+
+  /** Have the job that the address names among those to start from; one that is not there is said, and another taken. */
+  async #find(id, signal) {
+    if (this.#jobs.some((job) => job.id === id)) return;
+    try {
+      this.#jobs.unshift(await get(`/v1/training_jobs/${encodeURIComponent(id)}`, { signal }));
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.trouble.acted({ status: 404, message: `The job that the address names: ${error.message}. The form starts from another.` });
+    }
   }
 
   #fitting() {
