@@ -77,7 +77,10 @@ def sample_dataset(
 
 @router.post("/{dataset_id}/cancel", status_code=202, dependencies=[needs("data")])
 def cancel_reading(dataset_id: str, parts: Parts) -> DatasetAnswer:
-    """Ask the reading of a data set to end; unless it ends first, it is then refused and nothing is kept."""
+    """Ask the reading of a data set to end; unless it ends first, it is then refused and nothing is kept.
+
+    Asking again changes nothing; 409 where the reading has ended otherwise.
+    """
     return dataset_answer(parts.submission.cancel_reading(parse_id("ds", dataset_id)))
 
 
