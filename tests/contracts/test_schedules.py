@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import Refused
 from shared.schedules import (
     CATALOG,
     PHASES,
     ResolvedSchedule,
     ScheduleSpec,
     sample_steps,
+    warnings,
 )
 from tests.support.draws import times
 from tests.support.schedules import resolved
@@ -73,6 +75,33 @@ class TestEverySchedule:
         for phase in example["phases"]:  # type: ignore[index]
             schema = CATALOG[phase["name"]].json_schema
             jsonschema.Draft202012Validator(schema).validate(phase)
+
+    def test_with_a_rate_of_its_own_it_needs_no_base_and_heeds_none(self, name: str):
+        written = CATALOG[name].example
+        phase = next(one for one in resolved(written).phases if one.name == name)
+        alone = {"phases": [phase.model_dump(mode="json")]}
+        run, beside = (
+            resolved(alone, steps=phase.steps),
+            resolved({"base_lr": 0.77, **alone}, steps=phase.steps),
+        )
+        assert run.base_lr is None
+        assert [run.lr(t) for t in range(phase.steps)] == [beside.lr(t) for t in range(phase.steps)]
+        assert ("unused_setting", ("schedule", "base_lr")) in [(w.code, w.loc) for w in warnings(beside)]
+        assert warnings(run) == [w for w in warnings(beside) if w.loc != ("schedule", "base_lr")]
+
+    def test_without_any_rate_it_is_refused_where_the_base_belongs(self, name: str):
+        spec = ScheduleSpec.parse(CATALOG[name].example)
+        phase = next(one for one in spec.phases if one.name == name)
+        own = {phase.base_rate: None} if phase.base_rate else {}
+        alone = {"phases": [{**phase.model_dump(mode="json"), "duration": "rest", **own}]}
+        if phase.base_rate is None:
+            assert resolved(alone).base_lr is None
+            return
+        with pytest.raises(Refused) as caught:
+            resolved(alone)
+        (found,) = caught.value.findings
+        assert found.loc == ("schedule", "base_lr")
+        assert f"here or as {phase.base_rate} of the phase" in found.message
 
     def test_it_holds_its_end_for_ever(self, name: str):
         run = resolved(CATALOG[name].example)
