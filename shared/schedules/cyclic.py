@@ -109,14 +109,10 @@ class Cyclic(Phase):
         return self.base_lr  # type: ignore[return-value]  # settled() fills it in
 
     def settled(self, place: Place) -> Self:
-        """Return the resolved phase; base_lr defaults to the schedule's, the fall to the rise."""
+        """Return the resolved phase; the fall lasts as long as the rise by default."""
         phase = super().settled(place)
-        update: dict[str, object] = {}
-        if phase.base_lr is None:
-            update["base_lr"] = place.base_lr
-        if phase.step_size_down is None:
-            update["step_size_down"] = phase.step_size_up
-        return phase.model_copy(update=update)
+        down = phase.step_size_down or phase.step_size_up
+        return phase.model_copy(update={"step_size_down": down})
 
     def faults(self, place: Place) -> Iterator[Fault]:
         """Yield what makes the phase impossible."""

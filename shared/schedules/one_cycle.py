@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import cached_property
 from math import cos, pi
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -75,11 +75,6 @@ class OneCycle(Phase):
     def peak(self) -> float:
         """The highest rate of a resolved phase."""
         return self.max_lr  # type: ignore[return-value]  # settled() fills it in
-
-    def settled(self, place: Place) -> Self:
-        """Return the resolved phase."""
-        peak = place.base_lr if self.max_lr is None else self.max_lr
-        return super().settled(place).model_copy(update={"max_lr": peak})
 
     @property
     def peak_at(self) -> float:

@@ -158,11 +158,13 @@ class Phase(BaseModel):
         return self.duration.steps
 
     def settled(self, place: Place) -> Self:
-        """Return the resolved phase."""
+        """Return the resolved phase; it works from the schedule's rate unless it has one of its own."""
         fields: dict[str, Any] = {
             name: _settled(getattr(self, name), place) for name in type(self).model_fields
         }
         fields["duration"] = Length.of_steps(place.steps)
+        if self.base_rate is not None and self.own_rate() is None:
+            fields[self.base_rate] = place.base_lr
         # built anew, not copied: a copy would carry along what the unresolved phase has cached
         return type(self).model_construct(**fields)  # type: ignore[return-value]  # mypy's plugin forgets Self
 
@@ -257,13 +259,9 @@ class ScaledPhase(Phase):
         return self.lr  # type: ignore[return-value]  # settled() fills it in
 
     def settled(self, place: Place) -> Self:
-        """Return the resolved phase."""
-        lr = self.lr
-        if lr is None:
-            lr = place.base_lr
-        elif lr == "previous":
-            lr = place.previous if place.previous is not None else "previous"
-        return super().settled(place).model_copy(update={"lr": lr})
+        """Return the resolved phase; admission has seen to it that something lies before `previous`."""
+        settled = super().settled(place)
+        return settled.model_copy(update={"lr": place.previous}) if self.lr == "previous" else settled
 
 
 def _lengths_in(value: object) -> Iterator[Length]:
