@@ -172,6 +172,12 @@ CASES: dict[str, Case] = {
     "a name as a number": records(f"1,m\n{SECRET},f\n", "text of 11 characters", age="number"),
     "an infinite number": records("1,m\ninf,f\n", "text of 3 characters", age="number"),
     "a number too large": records("1,m\n-1e308,f\n", "came a number beyond ±1e100"),
+    "a megabyte that is nearly a number": records(
+        "1" * 1_000_000 + "x,m\n", "text of 1000001 characters", age="number"
+    ),
+    "a category of too many digits": records(
+        "1," + "1" * 1_200 + "\n", "a number beyond ±1e100 of 1200 characters", sex="category"
+    ),
     "numbers too large for times": records("1e308,m\n1e308,f\n", "of years 1 to 9999", age="time"),
     "numbers beyond the last year": records("1e50,m\n1e50,f\n", "a number of 4 characters", age="time"),
     "a name as a time": records(f"2020-01-01,m\n{SECRET},f\n", "text of 11 characters", age="time"),

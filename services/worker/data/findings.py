@@ -19,8 +19,9 @@ LIMIT = 20
 TOO_LARGE = "a number beyond ±1e100"
 """What a number above `LARGEST_NUMBER` is, in words."""
 QUOTED_CHARACTERS = 40
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-"""How text writes a number."""
+NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
+"""How text writes a number; each text matches in one way only, so that Python's backtracking stays linear."""
+_NUMBER = re.compile(NUMBER, re.ASCII)  # as Arrow reads it: other digits are text to both
 
 Kind = Literal["interactions", "records"]
 Mask = npt.NDArray[np.bool_]
@@ -79,17 +80,16 @@ class Findings:
         if self._kind == "interactions":
             return ascii(value if isinstance(value, str) else str(value))[1:-1][:QUOTED_CHARACTERS]
         size = _size(value)
-        if size is not None and size > LARGEST_NUMBER:
-            return TOO_LARGE
+        too_large = size is not None and size > LARGEST_NUMBER
         if isinstance(value, str):
-            what = "text" if size is None else "a number"
+            what = TOO_LARGE if too_large else "text" if size is None else "a number"
             return f"{what} of {len(value)} character{'s' if len(value) != 1 else ''}"
-        return f"a value of type {type(value).__name__}"
+        return TOO_LARGE if too_large else f"a value of type {type(value).__name__}"
 
 
 def _size(value: object) -> float | None:
     """Return how far from 0 a value is that is a number or is written as one, none of any other."""
-    written = isinstance(value, str) and re.fullmatch(NUMBER, value.strip()) is not None
+    written = isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is not None
     return abs(float(value)) if written or isinstance(value, float | int | Decimal) else None  # type: ignore[arg-type]
 
 

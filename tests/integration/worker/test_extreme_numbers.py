@@ -44,8 +44,8 @@ def test_a_reading_job_names_column_and_row_of_every_number_that_is_too_large(
         found = get_dataset(cx, dataset_id=dataset_id)
     assert found.status == "refused"
     assert [(e["row"], e["column"], e["wanted"], e["came"]) for e in found.errors or ()] == [
-        (2, "pressure", WANTED, "a number beyond ±1e100"),
-        (3, "pressure", WANTED, "a number beyond ±1e100"),
+        (2, "pressure", WANTED, "a number beyond ±1e100 of 7 characters"),
+        (3, "pressure", WANTED, "a number beyond ±1e100 of 8 characters"),
     ]
 
 

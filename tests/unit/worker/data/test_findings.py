@@ -19,7 +19,12 @@ def test_a_value_of_a_record_is_described_never_quoted():
 
 @pytest.mark.parametrize("value", ["1e308", " -1e101", "1e999", 1e101, float("-inf"), "1" * 102])
 def test_a_number_of_a_record_that_is_too_large_is_called_one(value: object):
-    assert Findings("records").described(value) == "a number beyond ±1e100"
+    length = f" of {len(value)} characters" if isinstance(value, str) else ""
+    assert Findings("records").described(value) == f"a number beyond ±1e100{length}"
+
+
+def test_digits_that_no_number_column_takes_are_text():
+    assert Findings("records").described("١٢٣") == "text of 3 characters"
 
 
 @pytest.mark.parametrize("value", ["1e100", "-1e100", "1e50"])
