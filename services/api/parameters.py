@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from fastapi import Request
@@ -11,19 +12,24 @@ from fastapi import Request
 from services.api.errors import WHERE, shown_name
 from shared.errors import Finding, Refused, did_you_mean
 
+SCRAPED = "/metrics"
+MOST_FINDINGS = 50
 Known = Mapping[str, bool]
 """The query parameters of a call by name, and whether each may come several times."""
 
 
 def check_parameters(request: Request, template: str) -> None:
-    """Raise `Refused` when a request has a query parameter that the document does not name, or one twice."""
-    if not request.scope["query_string"]:
+    """Raise `Refused` when a request has a query parameter that the document does not name, or one twice.
+
+    A scraper may be set to send some, and a target that refuses reads as one that is down.
+    """
+    if not request.scope["query_string"] or template == SCRAPED:
         return
     operation = request.app.openapi()["paths"][template][request.method.lower()]
     came = Counter(name for name, _ in request.query_params.multi_items())
-    findings = list(_findings(came, known_parameters(operation)))
+    findings = list(islice(_findings(came, known_parameters(operation)), MOST_FINDINGS))
     if findings:
-        raise Refused(WHERE, code="invalid_request", findings=findings[:50])
+        raise Refused(WHERE, code="invalid_request", findings=findings)
 
 
 def known_parameters(operation: Mapping[str, Any]) -> Known:

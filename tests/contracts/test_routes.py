@@ -108,7 +108,7 @@ def test_a_query_parameter_that_a_call_does_not_have_is_refused_with_those_it_ha
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
     for method, path, operation in operations(document):
-        if (method, path) in OPEN:
+        if (method, path) in {*OPEN, ("GET", "/metrics")}:
             continue
         known = known_parameters(operation)
         answer = client.request(method, filled(path), params={"colour": CANARY, CANARY: "1"})
@@ -148,6 +148,16 @@ def test_what_a_balancer_asks_and_what_a_browser_loads_may_carry_any_parameter(g
     """A probe that is refused would end the process; a page's address may be marked by who links to it."""
     for path in ("/livez", "/readyz", "/", "/static/main.js", "/docs", "/openapi.json"):
         assert httpx.get(gateway.url + path, params={"v": "1"}).status_code == 200, path
+
+
+def test_a_scraper_may_send_any_parameter(client: httpx.Client) -> None:
+    """Prometheus sends those of its job's `params`; a refusal would read as a gateway that is down."""
+    assert client.get("/metrics", params={"name[]": "gradus_up"}).status_code == 200
+
+
+def test_of_very_many_unknown_parameters_the_first_50_are_named(client: httpx.Client) -> None:
+    answer = client.get("/v1/models", params={f"p{n}": "1" for n in range(2_000)})
+    assert [e["loc"] for e in answer.json()["errors"]] == [[f"p{n}"] for n in range(50)]
 
 
 def test_what_is_not_built_is_not_there(client: httpx.Client) -> None:
