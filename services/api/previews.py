@@ -130,7 +130,7 @@ class EvaluateAnswer(Answer):
 
 def _resolved(spec: ScheduleSpec, body: Run, *loc: str | int) -> ResolvedSchedule:
     """Return the schedule in whole steps; findings are placed where it stands in the body."""
-    per_epoch = body.steps_per_epoch or _without_epochs(spec)
+    per_epoch = body.steps_per_epoch or _without_epochs(spec, *loc)
     try:
         return resolve(spec, total_steps=body.total_steps, steps_per_epoch=per_epoch, optimizer=ANY_OPTIMIZER)
     except Refused as error:
@@ -138,17 +138,15 @@ def _resolved(spec: ScheduleSpec, body: Run, *loc: str | int) -> ResolvedSchedul
         raise Refused(error.detail, code=error.code, findings=findings) from None
 
 
-def _without_epochs(spec: ScheduleSpec) -> int:
+def _without_epochs(spec: ScheduleSpec, *loc: str | int) -> int:
     """Return 1, which no length is measured by. Raises `Refused` where one counts epochs."""
-    for phase in spec.phases:
-        for name, length in phase.in_epochs():
-            message = (
-                f"wanted how many steps an epoch has, since {name} of {phase.name} is {length}; none came"
-            )
-            found = Finding(("steps_per_epoch",), message)
-            raise Refused(
-                "the schedule cannot be laid out as written", code="schedule_refused", findings=[found]
-            )
+    counted = ((phase.name, *found) for phase in spec.phases for found in phase.in_epochs())
+    for phase, name, length in counted:
+        where = f" in {loc[0]}[{loc[1]}]" if loc else ""
+        since = f"since {name} of {phase}{where} is {length}"
+        message = f"wanted how many steps an epoch has, {since}; none came"
+        found = Finding(("steps_per_epoch",), message)
+        raise Refused("a schedule cannot be laid out as written", code="schedule_refused", findings=[found])
     return 1
 
 

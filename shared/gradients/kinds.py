@@ -37,7 +37,7 @@ class FlowFinding:
 
 SATURATING = ("sigmoid", "tanh")
 FULL = "float32"
-GENTLER_RATE = "lower the schedule's base_lr"
+GENTLER_RATE = "lower the rates of the schedule: its base_lr, or what stands for it in a phase"
 WARM_UP = "begin the schedule with a linear warm-up"
 CLIP = "set gradient_clip_norm, for example to 1"
 SMALLER_START = 'draw smaller weights: net.init "default" or "xavier"'

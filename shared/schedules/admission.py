@@ -113,8 +113,8 @@ def _missing_rate(phase: AnyPhase, place: Place, index: int) -> Iterator[Finding
     if own == "previous" and place.previous is None:
         message = 'the first phase has no phase before it; write a number for "previous"'
         yield Finding(_at(index, "lr"), message)
-    if own is None and phase.base_rate is not None and place.base_lr is None:
-        message = f"wanted the rate that {phase.name} works from, here or as {phase.base_rate} of the phase"
+    if own is None and phase.rate_field is not None and place.base_lr is None:
+        message = f"wanted the rate that {phase.name} works from, here or as {phase.rate_field} of the phase"
         yield Finding(("schedule", "base_lr"), f"{message}; none came")
 
 
@@ -191,10 +191,11 @@ def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
 
 
 def _unused_base(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    """Yield that no phase works from `base_lr`, where one came."""
+    """Yield that no phase works from `base_lr`, where one came; a phase's own rate that equals it passes."""
     if resolved.base_lr not in {None, *(phase.own_rate() for phase in resolved.phases)}:
-        own = " and ".join(dict.fromkeys(phase.base_rate or "points" for phase in resolved.phases))
-        message = f"base_lr plays no part: every phase has a rate of its own, by {own}; leave it out"
+        own = " and ".join(dict.fromkeys(phase.rate_field or "points" for phase in resolved.phases))
+        part = "base_lr of the schedule plays no part"
+        message = f"{part}: every phase has a rate of its own, in its {own}; leave it out"
         yield ScheduleWarning("unused_setting", message, ("schedule", "base_lr"))
 
 

@@ -81,7 +81,7 @@ class Cyclic(Phase):
         ),
     )
 
-    base_rate: ClassVar[str | None] = "base_lr"
+    rate_field: ClassVar[str | None] = "base_lr"
 
     name: Literal["cyclic"]
     base_lr: Rate | None = None

@@ -59,7 +59,7 @@ class OneCycle(Phase):
         sources=("Smith & Topin, arXiv 1708.07120", "torch.optim.lr_scheduler.OneCycleLR"),
     )
 
-    base_rate: ClassVar[str | None] = "max_lr"
+    rate_field: ClassVar[str | None] = "max_lr"
 
     name: Literal["one_cycle"]
     max_lr: Rate | None = None

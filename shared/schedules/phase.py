@@ -142,7 +142,7 @@ class Phase(BaseModel):
     about: ClassVar[About]
     may_be_zero: ClassVar[frozenset[str]] = frozenset()
     """Lengths that may resolve to 0 steps."""
-    base_rate: ClassVar[str | None] = None
+    rate_field: ClassVar[str | None] = None
     """The setting for which the schedule's `base_lr` stands in; none where it plays no part."""
 
     duration: Duration
@@ -163,14 +163,14 @@ class Phase(BaseModel):
             name: _settled(getattr(self, name), place) for name in type(self).model_fields
         }
         fields["duration"] = Length.of_steps(place.steps)
-        if self.base_rate is not None and self.own_rate() is None:
-            fields[self.base_rate] = place.base_lr
+        if self.rate_field is not None and self.own_rate() is None:
+            fields[self.rate_field] = place.base_lr
         # built anew, not copied: a copy would carry along what the unresolved phase has cached
         return type(self).model_construct(**fields)  # type: ignore[return-value]  # mypy's plugin forgets Self
 
     def own_rate(self) -> float | str | None:
         """Return the rate the phase itself works from; none where it has none, or leaves it to `base_lr`."""
-        return None if self.base_rate is None else getattr(self, self.base_rate)
+        return None if self.rate_field is None else getattr(self, self.rate_field)
 
     def lengths(self) -> Iterator[tuple[str, Length]]:
         """Yield the lengths inside the phase by name."""
@@ -248,7 +248,7 @@ def _settled(value: object, place: Place) -> object:
 class ScaledPhase(Phase):
     """A phase that scales one learning rate η₀, its `lr`."""
 
-    base_rate: ClassVar[str | None] = "lr"
+    rate_field: ClassVar[str | None] = "lr"
 
     lr: Rate | Literal["previous"] | None = None
     """η₀; by default the schedule's `base_lr`; `previous` is what the phase before reaches at its end."""

@@ -92,16 +92,16 @@ class TestEverySchedule:
     def test_without_any_rate_it_is_refused_where_the_base_belongs(self, name: str):
         spec = ScheduleSpec.parse(CATALOG[name].example)
         phase = next(one for one in spec.phases if one.name == name)
-        own = {phase.base_rate: None} if phase.base_rate else {}
+        own = {phase.rate_field: None} if phase.rate_field else {}
         alone = {"phases": [{**phase.model_dump(mode="json"), "duration": "rest", **own}]}
-        if phase.base_rate is None:
+        if phase.rate_field is None:
             assert resolved(alone).base_lr is None
             return
         with pytest.raises(Refused) as caught:
             resolved(alone)
         (found,) = caught.value.findings
         assert found.loc == ("schedule", "base_lr")
-        assert f"here or as {phase.base_rate} of the phase" in found.message
+        assert f"here or as {phase.rate_field} of the phase" in found.message
 
     def test_it_holds_its_end_for_ever(self, name: str):
         run = resolved(CATALOG[name].example)

@@ -151,40 +151,44 @@ def test_twenty_schedules_of_a_million_steps_hide_no_peak_drop_or_restart():
             assert {min(b.step, MAX_STEPS - 1) for b in curve.breakpoints} <= set(curve.steps)
 
 
-COUNTS_EPOCHS: dict[str, tuple[dict[str, object], str]] = {
+COUNTS_EPOCHS: dict[str, tuple[dict[str, object], str, str]] = {
     "duration": (
         {
             "base_lr": 0.1,
             "phases": [{"name": "constant", "duration": "2ep"}, {"name": "rex", "duration": "rest"}],
         },
-        "duration of constant is 2ep",
+        "duration of constant",
+        "2ep",
     ),
-    "setting": ({"name": "step", "base_lr": 0.1, "step_size": "10ep"}, "step_size of step is 10ep"),
+    "setting": ({"name": "step", "base_lr": 0.1, "step_size": "10ep"}, "step_size of step", "10ep"),
     "in a list": (
         {"name": "multistep", "base_lr": 0.1, "milestones": ["5%", "2ep"]},
-        "milestones of multistep is 2ep",
+        "milestones of multistep",
+        "2ep",
     ),
     "in a point": (
         {"name": "piecewise", "points": [["0st", 0.1], ["1.5ep", 0.0]]},
-        "points of piecewise is 1.5ep",
+        "points of piecewise",
+        "1.5ep",
     ),
     "by default": (
         {"name": "exponential", "base_lr": 0.1, "gamma": 0.9},
-        "decay_steps of exponential is 1ep",
+        "decay_steps of exponential",
+        "1ep",
     ),
 }
 
 
 @pytest.mark.parametrize("case", COUNTS_EPOCHS)
 def test_a_length_in_epochs_needs_to_know_how_long_one_is(case: str):
-    schedule, said = COUNTS_EPOCHS[case]
-    body = preview_of(schedule, steps_per_epoch=None)
+    schedule, what, length = COUNTS_EPOCHS[case]
+    body = preview_of({"name": "cosine", "base_lr": 0.1}, schedule, steps_per_epoch=None)
     asked = EvaluateRequest.model_validate({"schedule": schedule, "total_steps": 1000, "steps": [0]})
-    for lay_out in (lambda: preview(body), lambda: evaluate(asked)):
+    for where, lay_out in ((" in schedules[1]", lambda: preview(body)), ("", lambda: evaluate(asked))):
         with pytest.raises(Refused) as caught:
             lay_out()
         (found,) = caught.value.findings
-        message = f"wanted how many steps an epoch has, since {said}; none came"
+        message = f"wanted how many steps an epoch has, since {what}{where} is {length}; none came"
         assert (found.loc, found.message) == (("steps_per_epoch",), message)
     assert preview(preview_of(schedule)).curves[0].steps[-1] == 999
 

@@ -257,6 +257,17 @@ def test_every_warning_is_raised_by_one_schedule_and_not_by_its_neighbour(case: 
     assert codes(does_not, steps=other_steps) == []
 
 
+def test_the_warning_of_an_idle_base_says_where_the_rates_in_use_stand():
+    listed = phases(
+        {"name": "cyclic", "duration": "rest", "base_lr": 0.2, "max_lr": 1.0, "step_size_up": "2ep"}
+    )
+    points: dict[str, object] = {"name": "piecewise", "base_lr": 0.1, "points": [["0st", 1.0]]}
+    for schedule, own in ((listed, "base_lr"), (points, "points")):
+        (warning,) = warnings(resolved(schedule))
+        part = "base_lr of the schedule plays no part"
+        assert warning.message == f"{part}: every phase has a rate of its own, in its {own}; leave it out"
+
+
 def test_the_mid_cycle_warning_says_which_length_fits():
     (warning,) = warnings(resolved(cyclic(), steps=1100))
     assert "5.50 cycles of 200 steps" in warning.message
