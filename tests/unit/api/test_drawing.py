@@ -213,6 +213,18 @@ class TestMarks:
         assert all(b[1] <= c[0] or c[1] <= b[0] or b[2] != c[2] for b in boxes for c in boxes if b is not c)
         assert max(b[2] for b in boxes) < min(y for _, y in lines(drawn)[1])  # above what is drawn
 
+    @pytest.mark.parametrize("x", [0.5, 5.0, 9.5])
+    def test_whose_words_are_wider_than_the_plot_on_either_side_stay_inside_it(self, x: float) -> None:
+        climb = Panel("loss", [Series("s", [0, 10], [1.0, 2.0])])
+        ((start, end, _),) = boxes_of_words(svg(Chart("t", [climb], marks=[Mark(x, "w" * 90)])))
+        assert 72.0 <= start < end <= 784.0
+
+    def test_where_no_row_is_free_words_cross_a_line_before_they_are_left_out(self) -> None:
+        long = [Mark(x, f"{x} " + "w" * 80) for x in (1.0, 1.2, 1.4, 1.6, 1.8)]
+        climb = Panel("loss", [Series("s", [0, 10], [1.0, 2.0])])
+        drawn = svg(Chart("t", [climb], marks=[*long, Mark(9.0, "last " + "w" * 60)]))
+        assert len(boxes_of_words(drawn)) == 6
+
     def test_that_stand_too_close_to_be_read_keep_their_words_for_a_pointer(self) -> None:
         crowd = [Mark(i / 100, f"manual × {i}") for i in range(40)]
         drawn = svg(Chart("t", [Panel("loss", [Series("s", [0, 10], [1.0, 2.0])])], marks=crowd))
