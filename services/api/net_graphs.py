@@ -95,7 +95,9 @@ def refuse_lacking(query: NetGraphQuery, form: str) -> None:
     """Raise `Refused` when something is asked that this form of a graph does not have."""
     asked = query.asked - {"heat"} if query.heat == "none" else query.asked
     findings = [
-        Finding((name,), f"wanted no {name}, or a form that has one: {_forms_with(name)}; came Accept {form}")
+        Finding(
+            (name,), f"wanted no {name}, or Accept of a form with one: {_forms_with(name)}; this is {form}"
+        )
         for name in LACKING.get(form, ())
         if name in asked
     ]

@@ -74,5 +74,6 @@ def not_finite(node: Node, wrong: Array, operands: Arrays, *, by: int | None = N
     outside = None if fault is None else fault(operands, by)
     if outside is not None:
         return refusal(node.place, f"{what}; wanted {outside}")
-    cause = "since a number on the way is too large" if math.isnan(worst) else "too large"
+    by_way = math.isnan(worst) or node.op == "mean"  # whose sum may overflow where it would not itself
+    cause = "since a number on the way is too large" if by_way else "too large"
     return refusal(node.place, f"{what}, {cause} for a double; wanted numbers up to ±1.8e308")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import BeforeValidator, Field, computed_field
 
 from services.api.schemas.answer import Answer, Time
 
@@ -12,7 +12,7 @@ from services.api.schemas.answer import Answer, Time
 class ReadingErrorAnswer(Answer):
     """One place in an uploaded file that could not be read; no file where the reading was stopped."""
 
-    file: str | None = None
+    file: Annotated[str | None, BeforeValidator(lambda name: name or None)] = None
     row: Annotated[
         int | None, Field(description="The data row, counted from 1; a header is not counted.")
     ] = None

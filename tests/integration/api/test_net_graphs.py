@@ -109,9 +109,9 @@ def test_what_a_form_does_not_have_cannot_be_asked_of_it(
 @pytest.mark.usefixtures("films")
 def test_a_form_that_has_no_levels_is_refused_with_those_that_do(client: httpx.Client) -> None:
     (error,) = client.get(GRAPH, headers={"Accept": ONNX}, params={"level": "op"}).json()["errors"]
-    wanted = "wanted no level, or a form that has one: application/json, image/svg+xml, image/png, "
+    wanted = "wanted no level, or Accept of a form with one: application/json, image/svg+xml, image/png, "
     assert error["message"].startswith(wanted)
-    assert error["message"].endswith("; came Accept application/onnx")
+    assert error["message"].endswith("; this is application/onnx")
     assert client.get(GRAPH, headers={"Accept": ONNX}, params={"heat": "none"}).status_code == 200
     assert client.get(GRAPH, params={"heat": "none", "level": "op"}).status_code == 200
 

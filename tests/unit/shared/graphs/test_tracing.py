@@ -90,6 +90,11 @@ TOO_LARGE = "too large for a double; wanted numbers up to ±1.8e308"
     [
         ("x**2", {"x": 1e200}, f"the value of ** is ∞ here, {TOO_LARGE}"),
         ("x**3", {"x": -1e200}, f"the value of ** is −∞ here, {TOO_LARGE}"),
+        (
+            "mean(x)",
+            {"x": [1.7e308, 1.7e308]},
+            f"the value of mean is ∞ here, since a number on the way is {TOO_LARGE}",
+        ),
         ("x**-1", {"x": -1e-200}, f"the gradient of ** is −∞ here, {TOO_LARGE}"),
         ("x*y", {"x": 1e200, "y": -1e200}, f"the value of * is −∞ here, {TOO_LARGE}"),
         ("x/y", {"x": 1e300, "y": 1e-300}, f"the value of / is ∞ here, {TOO_LARGE}"),
