@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shared.schedules.admission import FROM_SCRATCH, ScheduleWarning, Start, resolve, warnings
+from shared.schedules.admission import FROM_SCRATCH, Start, resolve
+from shared.schedules.advice import ScheduleWarning, warnings
 from shared.schedules.feedback import AnyController, AnyFeedback, ManualParams, controller_of
 from shared.schedules.menu import CATALOG, PHASES, Entry
 from shared.schedules.phase import ANY_OPTIMIZER, Breakpoint, OptimizerTraits

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from shared.errors import Finding, Refused
+from shared.schedules.advice import at
 from shared.schedules.bounds import MAX_RATE
 from shared.schedules.lengths import round_half_up
 from shared.schedules.menu import AnyPhase
@@ -15,17 +16,6 @@ from shared.schedules.phase import OptimizerTraits, Place
 from shared.schedules.resolved import ResolvedSchedule
 from shared.schedules.spec import ScheduleSpec
 from shared.schedules.suitability import feedback_findings, optimizer_findings, warm_up_findings
-
-Loc = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleWarning:
-    """Something allowed and probably not meant; `code` is stable."""
-
-    code: str
-    message: str
-    loc: Loc
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +34,11 @@ def _refuse(findings: list[Finding]) -> None:
         raise Refused("the schedule cannot be run as written", code="schedule_refused", findings=findings)
 
 
-def _at(phase: int, name: str, item: int | None = None) -> Loc:
-    return ("schedule", "phases", phase, name, *(() if item is None else (item,)))
-
-
 def _exact_durations(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -> list[Fraction]:
     """Return each phase's length in steps before rounding; `rest` is what the others leave of T."""
     rest = [k for k, phase in enumerate(spec.phases) if phase.duration.unit == "rest"]
     _refuse(
-        [
-            Finding(_at(k, "duration"), 'only one phase may be "rest"; give this one a length')
-            for k in rest[1:]
-        ]
+        [Finding(at(k, "duration"), 'only one phase may be "rest"; give this one a length') for k in rest[1:]]
     )
     exact = [
         Fraction(0)
@@ -87,7 +70,7 @@ def phase_steps(spec: ScheduleSpec, *, total_steps: int, steps_per_epoch: int) -
     _refuse(
         [
             Finding(
-                _at(k, "duration"), f"resolves to 0 of {total_steps} steps; make it longer or leave it out"
+                at(k, "duration"), f"resolves to 0 of {total_steps} steps; make it longer or leave it out"
             )
             for k, length in enumerate(steps)
             if length < 1
@@ -100,10 +83,10 @@ def _settle(phase: AnyPhase, place: Place, index: int) -> AnyPhase:
     """Return a resolved phase, or raise `Refused` with every fault of it."""
     _refuse([*_missing_rate(phase, place, index)])
     settled = phase.settled(place)
-    _refuse([Finding(_at(index, fault.field, fault.item), fault.message) for fault in settled.faults(place)])
+    _refuse([Finding(at(index, fault.field, fault.item), fault.message) for fault in settled.faults(place)])
     if not all(settled.lr_at(t) <= MAX_RATE for t in (0, settled.steps)):
         message = f"the learning rate must not exceed {MAX_RATE:g}; lower its factors"
-        _refuse([Finding(_at(index, "name"), message)])
+        _refuse([Finding(at(index, "name"), message)])
     return settled
 
 
@@ -112,7 +95,7 @@ def _missing_rate(phase: AnyPhase, place: Place, index: int) -> Iterator[Finding
     own = phase.own_rate()
     if own == "previous" and place.previous is None:
         message = 'the first phase has no phase before it; write a number for "previous"'
-        yield Finding(_at(index, "lr"), message)
+        yield Finding(at(index, "lr"), message)
     if own is None and phase.rate_field is not None and place.base_lr is None:
         message = f"wanted the rate that {phase.name} works from, here or as {phase.rate_field} of the phase"
         yield Finding(("schedule", "base_lr"), f"{message}; none came")
@@ -176,41 +159,3 @@ def _charted_factor(spec: ScheduleSpec, groups: Collection[str]) -> float:
     """Return lr_mult of the group whose rate a curve shows."""
     factors = [spec.groups[name].lr_mult if name in spec.groups else 1.0 for name in groups]
     return 1.0 if not factors or 1.0 in factors else factors[0]
-
-
-def warnings(resolved: ResolvedSchedule) -> list[ScheduleWarning]:
-    """Return what is allowed and probably not meant, phase by phase."""
-    found = (_phase_warnings(resolved), _unused_base(resolved), _jumps(resolved), _dead_start(resolved))
-    return [*chain.from_iterable(found)]
-
-
-def _phase_warnings(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    for index, phase in enumerate(resolved.phases):
-        for advice in phase.advice(total_steps=resolved.updates):
-            yield ScheduleWarning(advice.code, advice.message, _at(index, advice.field, advice.item))
-
-
-def _unused_base(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    """Yield that no phase works from `base_lr`, where one came; a phase's own rate that equals it passes."""
-    if resolved.base_lr not in {None, *(phase.own_rate() for phase in resolved.phases)}:
-        own = " and ".join(dict.fromkeys(phase.rate_field or "points" for phase in resolved.phases))
-        part = "base_lr of the schedule plays no part"
-        message = f"{part}: every phase has a rate of its own, in its {own}; leave it out"
-        yield ScheduleWarning("unused_setting", message, ("schedule", "base_lr"))
-
-
-def _jumps(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    """Yield borders where the rate more than doubles or halves at once, that of a fork to its parent too."""
-    ends = [phase.lr_at(phase.steps) for phase in resolved.phases[:-1]]
-    for index, left in enumerate([resolved.parent_lr, *ends]):
-        right = resolved.phases[index].lr_at(0)
-        if left is not None and max(left, right) > 2.0 * min(left, right):
-            begins = "this phase begins" if index else "the fork leaves its parent"
-            message = f"the rate jumps from {left:.6g} to {right:.6g} where {begins}"
-            yield ScheduleWarning("jump_between_phases", message, ("schedule", "phases", index))
-
-
-def _dead_start(resolved: ResolvedSchedule) -> Iterator[ScheduleWarning]:
-    if resolved.lr(resolved.start_step) == 0.0:
-        message = "the rate of the first update is 0, so it does nothing; start above 0"
-        yield ScheduleWarning("starts_at_zero", message, ("schedule", "phases", 0))

@@ -139,6 +139,10 @@ class Cyclic(Phase):
             )
         if self.gamma != 1.0 and self.mode != "exp_range":
             yield Advice("unused_setting", "gamma", "gamma acts only with mode exp_range")
+        if self.gamma == 1.0 and self.mode == "exp_range":
+            yield Advice(
+                "unused_setting", "mode", "with gamma 1 exp_range is triangular; write less, e.g. 0.999"
+            )
 
     @cached_property
     def ramps(self) -> tuple[int, int, int]:

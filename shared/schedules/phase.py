@@ -280,6 +280,6 @@ def below(value: float, ceiling: float, *, name: str, ceiling_name: str) -> Iter
 def short_decay(steps: int, *, name: str) -> Iterator[Advice]:
     """Yield a warning for a decay of fewer than 20 steps."""
     if steps < 20:
-        yield Advice(
-            "short_decay", name, f"the decay lasts {steps} steps; fewer than 20 hardly differ from a drop"
-        )
+        lasts = f"{steps} step{'s' * (steps != 1)}"
+        message = f"the decay lasts {lasts}; fewer than 20 hardly differ from a drop"
+        yield Advice("short_decay", name, message)

@@ -58,10 +58,13 @@ class Step(ScaledPhase):
         return self.eta0 * float(self.gamma**drops)
 
     def advice(self, *, total_steps: int) -> Iterator[Advice]:
-        """Yield a warning when the first drop never comes."""
+        """Yield a warning when the first drop never comes, and when it came before the phase."""
         del total_steps
-        first = self.step_size.steps - self.offset.steps
-        yield from late_drop(first, steps=self.steps, name="step_size")
+        size, offset = self.step_size.steps, self.offset.steps
+        yield from late_drop(size - offset, steps=self.steps, name="step_size")
+        if offset >= size:
+            message = f"the phase begins after {offset // size} of its drops, at {self.lr_at(0):.6g}"
+            yield Advice("begins_dropped", "offset", f"{message}; keep offset below step_size")
 
     def corners(self) -> tuple[Corners, ...]:
         """Return every drop."""

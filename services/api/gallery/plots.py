@@ -46,11 +46,11 @@ PLOTS: dict[str, dict[str, Settings]] = {
         "to 0": {},
         "to 0.001": {"eta_min": 0.001},
         "k 2": {"k_decay": 2.0},
-        "T_max 60 %": {"T_max": "60%"},
+        "T_max 60 %": {"T_max": "60%", "eta_min": 0.0005},
     },
     "cosine_restarts": {
         "T_mult 1": {"T_0": "25%"},
-        "T_mult 2": {"T_0": "7%", "T_mult": 2, "cycle_limit": 3},
+        "T_mult 2": {"T_0": "7%", "T_mult": 2, "cycle_limit": 3, "eta_min": 0.0005},
         "cycle_decay 0.6": {"T_0": "20%", "cycle_decay": 0.6},
     },
     "cyclic": {

@@ -181,6 +181,57 @@ WARNED = {
         1000,
         ("jump_between_phases", at(1)),
     ),
+    "a phase that holds the zero before it": (
+        phases(
+            {"name": "cosine", "duration": "50%"},
+            {"name": "constant", "duration": "rest", "lr": "previous"},
+        ),
+        phases(
+            {"name": "cosine", "duration": "50%", "eta_min": 0.01},
+            {"name": "constant", "duration": "rest", "lr": "previous"},
+        ),
+        1000,
+        1000,
+        ("rate_of_zero", at(1)),
+    ),
+    "a horizon at zero before the end": (
+        {"name": "cosine", "base_lr": 0.1, "T_max": "60%"},
+        {"name": "cosine", "base_lr": 0.1, "T_max": "60%", "eta_min": 0.001},
+        1000,
+        1000,
+        ("rate_of_zero", at(0)),
+    ),
+    "points at zero in the middle": (
+        {"name": "piecewise", "points": [["0st", 1.0], ["400st", 0.0], ["402st", 0.0], ["500st", 1.0]]},
+        {"name": "piecewise", "points": [["0st", 1.0], ["400st", 0.0], ["500st", 1.0]]},
+        1000,
+        1000,
+        ("rate_of_zero", at(0)),
+    ),
+    "zero after more cycles than are looked at one by one": (
+        phases(
+            {**cyclic(step_size_up="5st", base_lr=0.0), "duration": "90%"},
+            {"name": "constant", "duration": "rest", "lr": "previous"},
+        ),
+        phases({**cyclic(step_size_up="5st"), "duration": "90%"}, {"name": "constant", "duration": "rest"}),
+        1000,
+        1000,
+        ("rate_of_zero", at(1)),
+    ),
+    "exp_range that does not shrink": (
+        cyclic(mode="exp_range"),
+        cyclic(mode="exp_range", gamma=0.999),
+        1000,
+        1000,
+        ("unused_setting", at(0, "mode")),
+    ),
+    "drops before the phase": (
+        {"name": "step", "base_lr": 0.1, "step_size": "2ep", "offset": "2ep"},
+        {"name": "step", "base_lr": 0.1, "step_size": "2ep", "offset": "1ep"},
+        1000,
+        1000,
+        ("begins_dropped", at(0, "offset")),
+    ),
     "dead start": (
         {"name": "linear", "base_lr": 0.1, "start_factor": 0.0},
         {"name": "linear", "base_lr": 0.1, "start_factor": 0.001},
@@ -266,6 +317,40 @@ def test_the_warning_of_an_idle_base_says_where_the_rates_in_use_stand():
         (warning,) = warnings(resolved(schedule))
         part = "base_lr of the schedule plays no part"
         assert warning.message == f"{part}: every phase has a rate of its own, in its {own}; leave it out"
+
+
+@pytest.mark.parametrize(
+    ("written", "begin", "updates"),
+    [
+        (
+            [
+                {"name": "cosine", "duration": "50%"},
+                {"name": "constant", "duration": "50%", "lr": "previous"},
+            ],
+            500,
+            500,
+        ),
+        ([{"name": "constant", "duration": "100st", "lr": 0.0}, {"name": "rex", "duration": "rest"}], 0, 100),
+        (  # a stretch over a border, with the first step of the climb
+            [
+                {"name": "constant", "duration": "100st"},
+                {"name": "constant", "duration": "100st", "lr": 0.0},
+                {"name": "linear", "duration": "rest", "start_factor": 0.0},
+            ],
+            100,
+            101,
+        ),
+        ([{"name": "polynomial", "duration": "rest", "total_iters": "998st"}], 998, 2),
+    ],
+    ids=["held", "from the start", "over a border", "two at the end"],
+)
+def test_the_warning_of_a_rate_of_zero_counts_its_updates(
+    written: list[dict[str, object]], begin: int, updates: int
+):
+    run = resolved(phases(*written))
+    (warning,) = [w for w in warnings(run) if w.code == "rate_of_zero"]
+    assert f"0 for {updates} updates from step {begin} on" in warning.message
+    assert [t for t in range(1000) if run.lr(t) == 0.0] == list(range(begin, begin + updates))
 
 
 def test_the_mid_cycle_warning_says_which_length_fits():

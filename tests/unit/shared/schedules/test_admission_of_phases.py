@@ -233,7 +233,7 @@ WARNED: dict[
     "no end of the last cycle there may be": (
         restarts(cycle_limit=11),
         1050,
-        restarts(cycle_limit=10),
+        restarts(cycle_limit=10, eta_min=0.001),
         1050,
         ("ends_mid_cycle", ("duration",)),
     ),
@@ -248,7 +248,7 @@ WARNED: dict[
     "cycles over at once": (
         restarts(T_0="33st", cycle_limit=3),
         10_000,
-        restarts(T_0="50st", cycle_limit=2),
+        restarts(T_0="50st", cycle_limit=2, eta_min=0.001),
         10_000,
         ("short_horizon", ("cycle_limit",)),
     ),

@@ -120,7 +120,7 @@ def test_figures_are_of_what_is_left(total: int):
 
 def test_warnings_are_of_what_is_left():
     short = left({**FALL, "total_iters": "5st"}, start=Start(600, previous=0.04), base_lr=None)
-    assert [w.code for w in warnings(short)] == ["short_decay"]
+    assert [w.code for w in warnings(short)] == ["short_decay", "rate_of_zero"]
     dead = left({"name": "linear", "duration": "rest", "start_factor": 0.0}, start=Start(600))
     assert [w.code for w in warnings(dead)] == ["starts_at_zero"]
 
