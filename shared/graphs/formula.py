@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.errors import Finding, Refused
 from shared.graphs.arrays import array_of
 from shared.graphs.checking import Check, check
-from shared.graphs.parsing import MAX_VARIABLES, parse, usable_name
+from shared.graphs.parsing import MAX_VARIABLES, looks_like_a_name, parse, usable_name
 from shared.graphs.program import Program
 from shared.graphs.rules import Array
 from shared.graphs.tracing import Trace, trace
@@ -61,7 +61,7 @@ def _arrays(values: Mapping[str, object]) -> dict[str, Array]:
     for position, (name, value) in enumerate(values.items()):
         why = usable_name(name)
         if why is not None:
-            findings.append(Finding(("values",), f"name {position + 1}: {why}"))
+            findings.append(_unusable(name, why, position))
             continue
         found = array_of(value, ("values", name))
         if isinstance(found, list):
@@ -71,6 +71,13 @@ def _arrays(values: Mapping[str, object]) -> dict[str, Array]:
     if findings:
         raise _refused("the values cannot be used; errors says which", findings[:50])
     return given
+
+
+def _unusable(name: str, why: str, position: int) -> Finding:
+    """Return what is wrong with a name; one that looks like none is not repeated, only counted."""
+    if looks_like_a_name(name):
+        return Finding(("values", name), why)
+    return Finding(("values", "*"), f"name {position + 1}: {why}")
 
 
 def _wrt(wrt: Sequence[str] | None, given: Mapping[str, Array]) -> frozenset[str]:

@@ -35,9 +35,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WANTED = "wanted numbers, names, + - * / ** @, brackets and functions"
 
 
+def looks_like_a_name(text: str) -> bool:
+    """Tell whether a text has the letters and the length of a name, which may be a function's or a keyword."""
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
+
+
 def usable_name(name: str) -> str | None:
     """Return why a name cannot be a variable's, none when it can."""
-    if not _NAME.fullmatch(name) or len(name) > MAX_NAME or keyword.iskeyword(name):
+    if not looks_like_a_name(name) or keyword.iskeyword(name):
         return f"wanted a name of letters, digits and _, at most {MAX_NAME}, that is no word of Python"
     return "this is the name of a function; choose another" if name in FUNCTIONS else None
 

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Unit = Literal["st", "ep", "%", "rest"]
 
 REMEDY = "write 500st, 2ep or 5%"
+_DIGITS = r"\d+(?:\.\d+)?"
+_FAULTS: tuple[tuple[str, str], ...] = (
+    (r"-.*", "a length cannot be negative"),
+    (r"\S*\s.*", "a length is written without spaces"),
+    (_DIGITS, "a length needs a unit"),
+    (r"(?i:[\d.]*(?:st|ep)|rest)", "a unit is written in small letters"),
+    (r"%|[A-Za-z]+", "a length needs a number before its unit"),
+    (_DIGITS + "(?:st|ep|%)", "a length has at most 12 digits, and 9 after the point"),
+    (_DIGITS + r"[^\d.]+", "a length has no such unit"),
+)
+"""What is wrong with a text that is no length; the first that fits."""
 _PATTERN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(st|ep|%)", re.ASCII)
 _SCHEMA = {
     "type": "string",
@@ -40,15 +51,18 @@ class Length:
     unit: Unit
 
     @classmethod
-    def parse(cls, value: object) -> Self:
-        """Return the length written in `value`; a bare number is refused, since it says no unit."""
+    def parse(cls, value: object, *, remedy: str = REMEDY) -> Self:
+        """Return the length written in `value`; a bare number is refused, since it says no unit.
+
+        Raises `PydanticCustomError` that says what is wrong and ends with `remedy`.
+        """
         if isinstance(value, cls):
             return value
         if value == "rest":
             return cls(0, "rest")
         match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            raise PydanticCustomError("length", "a length needs a unit: " + REMEDY)
+            raise PydanticCustomError("length", f"{_fault(value)}: {remedy}")  # type: ignore[arg-type]
         amount = Fraction(match[1])
         unit: Any = match[2]
         if unit == "st" and amount.denominator != 1:
@@ -95,6 +109,16 @@ class Length:
         return dict(_SCHEMA)
 
 
+def _fault(value: object) -> str:
+    """Return what is wrong with a value that is no length."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "a length needs a unit"
+    if not isinstance(value, str):
+        return "wanted a length as text"
+    wrong = (what for form, what in _FAULTS if re.fullmatch(form, value, re.ASCII | re.DOTALL))
+    return next(wrong, "a length is a number and a unit")
+
+
 def _not_rest(length: Length) -> Length:
     if length.unit == "rest":
         raise PydanticCustomError("length", 'only the duration of a phase may be "rest"; ' + REMEDY)
@@ -105,4 +129,9 @@ Duration = Annotated[Length, WithJsonSchema(_DURATION_SCHEMA)]
 """Length of a phase; % is of the whole run."""
 Span = Annotated[Length, AfterValidator(_not_rest), WithJsonSchema(_SCHEMA)]
 """Any other length; % is of the phase."""
-ONE_EPOCH = Length(Fraction(1), "ep")
+
+
+def span(default: str) -> Length:
+    """Return a field with a length for its default, which JSON Schema shows as it is written."""
+    field: Length = Field(default=Length.parse(default), json_schema_extra={"default": default})
+    return field

@@ -79,10 +79,13 @@ class ScheduleSpec(BaseModel):  # noqa: PLW1641 - its groups are a dict, so it n
     def from_shorthand(cls, value: object) -> object:
         """Return the list form of a schedule written as one phase; anything else passes unchanged.
 
-        Raises `PydanticCustomError` for one written in both forms at once.
+        Raises `PydanticCustomError` for one written in both forms at once, or in neither.
         """
-        if not isinstance(value, dict) or "name" not in value:
+        if not isinstance(value, dict) or ("phases" in value and "name" not in value):
             return value
+        if "name" not in value:
+            message = "wanted name, for a schedule of one phase, or phases; neither came"
+            raise PydanticCustomError("no_form", message)
         if "phases" in value:
             message = "wanted either name, for a schedule of one phase, or phases; both came"
             raise PydanticCustomError("two_forms", message)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar
 
-from shared.schedules.lengths import ONE_EPOCH, Span
+from shared.schedules.lengths import Span, span
 from shared.schedules.phase import Advice, Corners, ScaledPhase
 
 
@@ -18,7 +18,7 @@ class StairsPhase(ScaledPhase):
     stairs: ClassVar[str]
     """Its formula as a staircase."""
 
-    decay_steps: Span = ONE_EPOCH
+    decay_steps: Span = span("1ep")
     staircase: bool = False
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.schedules.lengths import Length, Span
+from shared.schedules.lengths import Span, span
 from shared.schedules.phase import About, Advice, Corners, Recurrence, ScaledPhase
 from shared.schedules.stairs import late_drop
 
@@ -46,7 +46,7 @@ class Step(ScaledPhase):
     name: Literal["step"]
     step_size: Span
     gamma: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    offset: Span = Length.of_steps(0)
+    offset: Span = span("0st")
 
     def form(self) -> str:
         """Return which of the two forms this is."""

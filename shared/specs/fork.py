@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.schedules import ScheduleSpec
 from shared.schedules.lengths import Length
 from shared.specs.base import Spec
 from shared.specs.job import ModelName, Publish
+
+
+def _written(value: object) -> Length:
+    return Length.parse(value, remedy="write 500st or 2ep")
 
 
 def _steps_or_epochs(length: Length) -> Length:
@@ -21,6 +25,7 @@ def _steps_or_epochs(length: Length) -> Length:
 
 MoreSteps = Annotated[
     Length,
+    BeforeValidator(_written),
     AfterValidator(_steps_or_epochs),
     WithJsonSchema(
         {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,9})?(st|ep)$", "examples": ["500st", "2ep"]}

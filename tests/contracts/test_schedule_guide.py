@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.api.gallery.plots import COMPOSED
 from shared.schedules import CATALOG, FROM_SCRATCH, PHASES, ScheduleSpec, Start, warnings
 from tests.support.schedules import resolved
 
@@ -87,5 +88,27 @@ def test_the_numbers_of_the_composed_schedule_are_what_runs():
     (block,) = [block for block in BLOCKS if '"feedback"' in block and "hann" in block]
     run = resolved(json.loads(block), steps=1000, epoch=50)
     assert [run.lr(t) for t in (0, 49, 50, 150, 350, 999)] == pytest.approx(
-        [0.001, 0.00492, 0.005, 0.1, 0.0525, 3.33333e-5], rel=1e-5
+        [0.0001, 0.000982, 0.001, 0.01, 0.0055, 6.66667e-6], rel=1e-5
     )
+    (drawn,) = [resolved(one, steps=1000, epoch=50) for label, one in COMPOSED.items() if "waves" in label]
+    assert [drawn.lr(t) for t in range(1000)] == [run.lr(t) for t in range(1000)]
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOG if name != "manual"])
+def test_every_setting_of_a_schedule_stands_in_the_guide_with_its_default(name: str):
+    section = GUIDE.split(f"\n### {name}\n")[1].split("\n### ")[0]
+    (told,) = [line for line in section.splitlines() if line.startswith(("Needs `", "Defaults: `"))]
+    schema = CATALOG[name].json_schema
+    fields = [field for field in schema["properties"] if field not in {"name", "duration"}]
+    needed = [field for field in fields if field in schema["required"]]
+    assert told.startswith(f"Needs {', '.join(f'`{field}`' for field in needed)}. " if needed else "Defaults")
+    shown = dict(re.findall(r"`(\w+)` = (.*?)(?=, `\w+` = |\.$)", told))
+    assert list(shown) == [field for field in fields if field not in needed]
+    for field, text in shown.items():
+        default = schema["properties"][field]["default"]
+        if default is None:
+            assert text
+        elif isinstance(default, bool | str):
+            assert text == f"`{json.dumps(default)}`"
+        else:
+            assert text == f"{default:.4g}"

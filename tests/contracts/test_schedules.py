@@ -76,6 +76,15 @@ class TestEverySchedule:
             schema = CATALOG[phase["name"]].json_schema
             jsonschema.Draft202012Validator(schema).validate(phase)
 
+    def test_the_defaults_in_its_json_schema_can_be_written(self, name: str):
+        schema = CATALOG[name].json_schema
+        fields = {
+            field: {**one, "$defs": schema.get("$defs", {})} for field, one in schema["properties"].items()
+        }
+        for one in fields.values():
+            if "default" in one:
+                jsonschema.Draft202012Validator(one).validate(one["default"])
+
     def test_with_a_rate_of_its_own_it_needs_no_base_and_heeds_none(self, name: str):
         written = CATALOG[name].example
         phase = next(one for one in resolved(written).phases if one.name == name)

@@ -80,7 +80,7 @@ PLOTS: dict[str, dict[str, Settings]] = {
 
 COMPOSED: dict[str, Settings] = {
     "warm-up, then cosine": {"base_lr": 0.01, "phases": [WARM, {"name": "cosine", "duration": "rest"}]},
-    "warm-up, Hann cycles, a line to 0": {
+    "warm-up, Hann waves, a line to 0": {
         "base_lr": 0.01,
         "phases": [
             {"name": "linear", "duration": "5%", "start_factor": 0.01, "end_factor": 0.1},

@@ -57,7 +57,7 @@ function shownDefault(value, required) {
   if (required) return 'Required.';
   if (value === undefined || value === null) return '';
   if (typeof value === 'number') return `Default ${number(value, 4)}.`;
-  if (typeof value === 'object') return `Default ${'unit' in value ? `${value.amount}${value.unit}` : JSON.stringify(value)}.`;
+  if (typeof value === 'object') return `Default ${JSON.stringify(value)}.`;
   return `Default ${value}.`;
 }
 
