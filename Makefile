@@ -30,7 +30,7 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv "$(VENV)"
 
 $(VENV)/standalone.stamp: requirements/standalone.txt | $(BIN)/python
-	@echo "installing requirements/standalone.txt (about 2 GB on disk, most of it torch)"
+	@echo "installing requirements/standalone.txt (most of it torch: 2 GB on disk with its processor build, over 5 GB with CUDA)"
 	@$(PIP) --requirement requirements/standalone.txt
 	@touch $@
 
