@@ -56,9 +56,16 @@ def test_a_formula_that_is_refused_is_said_with_its_place(formulas: Page, compla
     formulas.get_by_label("Formula", exact=True).fill("log(x)")
     formulas.get_by_label("x", exact=True).fill("-1")
     expect(formulas.get_by_role("alert")).to_contain_text("log")
+    save = formulas.get_by_role("button", name="SVG", exact=True)
+    expect(formulas.locator("[data-stale] .sentence")).to_have_text("= 110")  # of the formula before
+    expect(formulas.get_by_text("of the last formula and values that could be traced")).to_be_visible()
+    expect(formulas.locator("[data-stale] .chain")).to_have_count(3)
+    expect(save).to_be_disabled()
     formulas.get_by_label("x", exact=True).fill("1")
     expect(formulas.get_by_role("alert")).to_have_count(0)
     expect(formulas.locator(".sentence")).to_have_text("= 0")
+    expect(formulas.locator("[data-stale]")).to_have_count(0)
+    expect(save).to_be_enabled()
 
 
 def test_vectors_and_matrices_are_values_too_and_a_link_brings_them_back(formulas: Page):

@@ -2,10 +2,13 @@
 
 import { key, refuseKey } from './session.js';
 
+/** Where the detail of a problem points to its errors: the page shows them right beneath. */
+const POINTER = /; errors says \w+$/;
+
 /** A refused or failed request; `errors` name the places of bad input. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `the server answered ${status}`);
+    super((problem.detail || problem.title || `the server answered ${status}`).replace(POINTER, ''));
     this.status = status;
     this.code = problem.code ?? '';
     this.errors = Array.isArray(problem.errors) ? problem.errors : [];

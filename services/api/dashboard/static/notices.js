@@ -10,7 +10,7 @@ const HINTS = {
   503: 'Something the server depends on does not answer; the page tries again by itself.',
 };
 
-const TITLES = { 0: 'No connection', 401: 'The key is not accepted', 403: 'Not allowed', 404: 'Not found', 503: 'Not available now' };
+const TITLES = { 0: 'No connection', 401: 'The key is not accepted', 403: 'Not allowed', 404: 'Not found', 422: 'Refused', 503: 'Not available now' };
 
 /** Return a finding as a sentence: a word (`Refused`), the place of the bad input if it names one, what is wrong there. */
 export function said(word, { loc = [], message }) {

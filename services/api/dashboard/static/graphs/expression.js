@@ -29,6 +29,7 @@ class ExpressionPage {
   #values = h('div', { class: 'fields-grid' });
   #result = h('p', { class: 'sentence', role: 'status' });
   #tables = h('div', { class: 'stack' });
+  #saving = this.#downloads();
   #figure;
 
   constructor(root, { expression, values }, signal) {
@@ -38,7 +39,7 @@ class ExpressionPage {
     this.stepper = new Stepper();
     this.input = h('textarea', { id: freshId('expression'), class: 'mono wide', rows: '2', maxlength: '1000', autocomplete: 'off', spellcheck: 'false', value: String(expression ?? ''), oninput: () => this.#edited() });
     const examples = h('select', { id: freshId('example'), onchange: () => this.#take(EXAMPLES[Number(examples.value)]) }, h('option', { value: '' }, 'choose …'), EXAMPLES.map((one, at) => h('option', { value: at }, one.expression)));
-    this.#figure = h('section', { class: 'card', 'aria-label': 'Graph', hidden: true }, h('div', { class: 'head' }, h('h2', {}, 'Graph'), this.#result, h('span', { class: 'push' }, this.view.tools)), this.view.element, this.stepper.element, this.#downloads());
+    this.#figure = h('section', { class: 'card', 'aria-label': 'Graph', hidden: true }, h('div', { class: 'head' }, h('h2', {}, 'Graph'), this.#result, h('span', { class: 'push' }, this.view.tools)), this.view.element, this.stepper.element, this.#saving);
     put(root, h('div', { class: 'head' }, h('h1', {}, 'Computation graphs'), h('p', { class: 'quiet' }, 'Every number on its wire, forward and backward.')),
       h('section', { class: 'card', 'aria-label': 'Formula and values' }, h('div', { class: 'expression-line' }, h('p', { class: 'field grow' }, h('label', { for: this.input.id }, 'Formula'), this.input, h('small', { class: 'quiet' }, '+ − * / ** @, brackets, functions such as exp, log, sigmoid, relu, max, sum, mean; a = x*y; a + z names what lies between. A value is a number, a vector such as [1, 2] or a matrix.')),
         h('p', { class: 'field' }, h('label', { for: examples.id }, 'Examples'), examples)), this.#values, this.#wrong), this.#figure, this.#tables);
@@ -98,13 +99,25 @@ class ExpressionPage {
       const drawing = await this.view.load(PATH, { method: 'POST', body, signal: asking.signal });
       if (!asking.signal.aborted) this.#show(trace, drawing);
     } catch (error) {
-      if (!asking.signal.aborted) put(this.#wrong, errorBox(error));
+      if (!asking.signal.aborted) this.#refused(error);
     }
+  }
+
+  /** What is drawn stays, and is marked as older than the formula. */
+  #refused(error) {
+    put(this.#wrong, errorBox(error), this.#figure.hidden ? null : h('p', { class: 'wrong' }, 'What is drawn below is of the last formula and values that could be traced.'));
+    this.#stale(true);
+  }
+
+  #stale(isStale) {
+    for (const part of [this.#figure, this.#tables]) part.toggleAttribute('data-stale', isStale);
+    for (const button of this.#saving.querySelectorAll('button')) button.disabled = isStale;
   }
 
   #show(trace, drawing) {
     put(this.#wrong, (trace.warnings ?? []).map((text) => h('p', { class: 'notice', 'data-tone': 'warn' }, text.message ?? text)));
     this.#figure.hidden = false;
+    this.#stale(false);
     put(this.#result, `= ${JSON.stringify(trace.value)}`);
     this.stepper.show(trace, drawing);
     put(this.#tables, chainRules(trace), nodeTable(trace), edgeTable(trace));
