@@ -149,6 +149,7 @@ def range_test_summary(row: jobs.JobRow) -> RangeTestSummary:
         dataset_version=row.dataset_version,
         step=row.step,
         total_steps=row.total_steps,
+        steps_per_epoch=row.steps_per_epoch,
         attempt=row.attempt,
         error=state.error,
         created_at=row.created_at,

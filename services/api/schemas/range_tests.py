@@ -9,7 +9,10 @@ from services.api.schemas.jobs import ErrorAnswer, ShownStatus
 
 
 class RangeTestSummary(Answer):
-    """One range test; `step` of at most `total_steps` rates are tried."""
+    """One range test; `step` of at most `total_steps` rates are tried.
+
+    `steps_per_epoch` are those of the training that it tries them for.
+    """
 
     id: str
     status: ShownStatus
@@ -18,6 +21,7 @@ class RangeTestSummary(Answer):
     dataset_version: int | None
     step: int
     total_steps: int
+    steps_per_epoch: int
     attempt: int
     error: ErrorAnswer | None
     created_at: Time

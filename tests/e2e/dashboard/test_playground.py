@@ -1,5 +1,6 @@
 """The schedule playground: form and JSON in step, curves as one types, comparison, links, trainings."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -132,14 +133,54 @@ def test_what_is_refused_is_said_at_its_field_and_the_last_curve_stays(
     expect(playground.locator(".run-length")).to_contain_text("total steps: ")
 
 
+def test_a_run_needs_an_epoch_only_where_a_length_counts_epochs(playground: Page, complaints: list[str]):
+    complaints.append("422")
+    playground.get_by_label("Steps per epoch").fill("")
+    write(playground, {"base_lr": 0.25, "phases": [{"name": "cosine", "duration": "1000st"}]})
+    expect(figures(playground, "draft")).to_contain_text("0.25")
+    wrong, note = playground.locator(".run-length .wrong"), playground.get_by_text("as it stands is refused")
+    expect(wrong).to_be_hidden()
+    expect(note).to_be_hidden()
+    playground.get_by_role("button", name="Add to comparison").click()
+    write(playground, {"base_lr": 0.25, "phases": [{"name": "cosine", "duration": "20ep"}]})
+    expect(note).to_have_text("The run as it stands is refused; the curve is the last one that was not.")
+    expect(playground.get_by_text("wanted how many steps an epoch has")).to_have_count(1)
+    playground.get_by_label("Steps per epoch").fill("50")
+    expect(wrong).to_be_hidden()
+    expect(note).to_be_hidden()
+
+
+def test_a_link_to_a_schedule_that_is_refused_says_that_it_has_no_curve(
+    signed_in: Page, served: Served, complaints: list[str]
+):
+    complaints.append("422")
+    draft = {"label": "early", "schedule": {"name": "constant", "lr": "previous"}}
+    state = base64.urlsafe_b64encode(json.dumps({"draft": draft}).encode()).decode().rstrip("=")
+    signed_in.goto(f"{served.address}/#/schedules?state={state}")
+    expect(signed_in.get_by_text("is refused; there is no curve of it.")).to_be_visible()
+    expect(signed_in.locator("figure.chart").first).to_be_hidden()
+    expect(signed_in.locator(".breakpoints")).to_be_hidden()
+    write(signed_in, {"name": "constant", "base_lr": 0.25})
+    expect(figures(signed_in, "early")).to_contain_text("0.25")
+    expect(signed_in.locator("figure.chart").first).to_be_visible()
+    expect(signed_in.locator(".breakpoints")).to_be_visible()
+
+
 def test_what_is_refused_reads_as_a_sentence_with_its_place(playground: Page, complaints: list[str]):
     complaints.append("422")
     halves = [{"name": "linear", "duration": "60%"}, {"name": "cosine", "duration": "20%"}]
     write(playground, {"base_lr": 0.1, "phases": halves})
     short = 'the phases last 800 steps of 1000; make one "rest" or let them add up'
     expect(playground.locator(".findings li")).to_have_text(f"Refused at phases: {short}")
-    playground.get_by_role("button", name="Add to comparison").click()
+    adder = playground.get_by_role("button", name="Add to comparison")
+    expect(adder).to_be_disabled()
+    whole = [{"name": "linear", "duration": "600st"}, {"name": "cosine", "duration": "400st"}]
+    write(playground, {"base_lr": 0.1, "phases": whole})
+    adder.click()
+    playground.get_by_label("Total steps").fill("2000")
+    short = 'the phases last 1000 steps of 2000; make one "rest" or let them add up'
     expect(playground.locator(".compared li .wrong")).to_have_text(f"Refused at phases: {short}")
+    playground.get_by_label("Total steps").fill("1000")
     write(playground, {"name": "one_cycle", "base_lr": 0.1, "pct_start": 1})
     short = "leaves no step for the fall; write less than 1"
     expect(playground.locator(".findings li")).to_have_text(f"Refused at pct_start: {short}")
@@ -182,8 +223,8 @@ def test_what_was_drawn_is_there_again_after_a_look_elsewhere_until_one_starts_o
 
 def test_a_link_that_was_cut_off_is_said_and_does_no_harm(signed_in: Page, served: Served):
     signed_in.goto(f"{served.address}/#/schedules?state=eyJydW4iOnsi")
-    expect(signed_in.get_by_role("alert")).to_contain_text("cannot be read")
     expect(figures(signed_in, "draft")).to_contain_text("0.002513")
+    expect(signed_in.get_by_role("alert")).to_contain_text("cannot be read")
 
 
 def test_a_log_axis_redraws_the_curve_and_labels_are_never_read_as_html(playground: Page):

@@ -7,11 +7,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from shared.db.curves import PointColumns
+from shared.db.datasets import set_ready
 from shared.db.engine import Database
 from shared.db.job_writes import Progress, commit_progress, finish_range_test
 from shared.range_test import rates
+from shared.specs.ids import public_id
 from tests.e2e.dashboard.served import Served
-from tests.support.rows import LEASE_SECONDS, claim_one
+from tests.support.rows import LEASE_SECONDS, add_dataset, claim_one
 from tests.support.training import ready_dataset, running_job
 
 pytestmark = pytest.mark.browser
@@ -63,12 +65,23 @@ def test_a_range_test_is_asked_for_watched_read_and_used(signed_in: Page, served
     peak = signed_in.locator(".suggestions li", has_text="Peak of a decaying schedule")
     rate = float(peak.locator(".rate").inner_text())
     assert 0.005 < rate < 0.1
+    with served.gateway.client() as client:
+        newest = running_job(client, database, model="other")
     peak.get_by_role("link", name="Use it").click()
     expect(signed_in.get_by_label("Name of this schedule")).to_have_value(
         f"Peak of a decaying schedule, {rate:g}"
     )
     used = json.loads(signed_in.get_by_label("The schedule as JSON").input_value())
     assert (used["name"], used["base_lr"]) == ("polynomial", rate)
+    expect(signed_in.get_by_label("Total steps")).to_have_value("100")  # 25 epochs of 4 steps
+    signed_in.get_by_label("Name of this schedule").fill("peak")
+    signed_in.reload()
+    signed_in.get_by_text("Start a training with this schedule").click()
+    expect(signed_in.get_by_label("Start from")).to_have_value(public_id("lrt", claim.job_id))
+    expect(signed_in.get_by_label("Start from").locator(f"option[value='{newest.id}']")).to_have_count(1)
+    signed_in.get_by_role("button", name="Start the training").click()
+    expect(signed_in.get_by_role("heading", name="films")).to_be_visible()
+    expect(signed_in.get_by_text("batch 8")).to_be_visible()
     signed_in.get_by_role("link", name="Range tests", exact=True).click()
     expect(signed_in.locator("tr[data-range]")).to_contain_text("56 of 60")
 
@@ -81,11 +94,37 @@ def test_an_impossible_climb_is_refused_with_its_place(
     signed_in.get_by_label("From", exact=True).fill("20")
     signed_in.get_by_role("button", name="Start the test").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("must lie above lo")
+    expect(signed_in.get_by_role("alert").locator("strong")).to_have_text("Refused")
+    expect(signed_in.get_by_role("alert")).not_to_contain_text("errors says")  # they stand right beneath
 
 
-def test_a_range_test_without_a_job_starts_from_a_sample(signed_in: Page, database: Database):
-    ready_dataset(database, kind="records", name="wards")
+def ready_patients(page: Page, database: Database) -> str:
+    """Create a data set with the columns that the sample's job names, and return its id."""
+    samples = page.evaluate("async () => (await import('/static/samples.js')).SAMPLES")
+    task = next(one for one in samples if one["id"] == "patients")["spec"]["task"]
+    columns = [{"name": n, "type": "number", "missing": 0} for n in (task["target"], *task["exclude"], "age")]
+    with database.begin() as cx:
+        found = add_dataset(cx, kind="records", name="patients")
+        set_ready(cx, dataset_id=found, summary={"rows": 100, "columns": columns})
+    return public_id("ds", found)
+
+
+def test_a_range_test_without_a_job_starts_from_a_sample_on_the_data_that_have_its_columns(
+    signed_in: Page, database: Database
+):
+    patients = ready_patients(signed_in, database)
+    ready_dataset(database, kind="records", name="wards")  # newer, and of other columns
     signed_in.get_by_role("link", name="Range tests", exact=True).click()
     signed_in.get_by_role("link", name="New range test").click()
     expect(signed_in.get_by_label("Start from")).to_have_value("patients")
-    expect(signed_in.get_by_label("Data set")).to_contain_text("wards")
+    expect(signed_in.get_by_label("Data set")).to_have_value(patients)
+
+
+def test_a_sample_whose_columns_no_data_set_has_is_not_offered(signed_in: Page, database: Database):
+    ready_dataset(database, kind="records", name="wards")
+    signed_in.get_by_role("link", name="Range tests", exact=True).click()
+    signed_in.get_by_role("link", name="New range test").click()
+    expect(signed_in.get_by_label("Start from")).to_have_value("films")
+    expect(signed_in.locator("option[value='patients']")).to_be_disabled()
+    expect(signed_in.locator("option[value='patients']")).to_contain_text("no data set has its columns")
+    expect(signed_in.get_by_label("Data set")).to_have_value("")

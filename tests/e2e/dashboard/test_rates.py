@@ -1,6 +1,8 @@
 """A job's rate on the page: changes on the way, a fork under another schedule, and its gradient flow."""
 
+import dataclasses
 import json
+import math
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -47,6 +49,8 @@ def test_a_person_scales_the_rate_and_the_change_is_marked_with_its_reason(
     signed_in.get_by_label("Reason").fill("it <b>swings</b> too much")
     signed_in.get_by_role("button", name="Scale the rate").click()
     expect(signed_in.get_by_text("× 0.25 waits for the next step")).to_be_visible()
+    expect(signed_in.get_by_label("Reason")).to_have_value("")  # a second press asks for nothing
+    expect(signed_in.get_by_label("Scale by")).to_have_value("0.5")
     taken_up(job, step=40)
     changes = signed_in.get_by_role("region", name="Changes of the rate")
     expect(changes.locator("ol li")).to_contain_text("a person at step 40: factor 1 → 0.25")
@@ -91,12 +95,41 @@ def test_a_job_is_forked_into_a_cool_down_that_begins_with_its_parents_curve(
     assert schedule["phases"][0] | {"lr": "previous"} == schedule["phases"][0]
     dialog.get_by_label("Train for").fill("10")
     dialog.get_by_label("unit").select_option("st")
+    dialog.get_by_label("Publish").select_option("never")
     dialog.get_by_role("button", name="Fork", exact=True).click()
     expect(signed_in.get_by_text("Fork of")).to_contain_text("from step 20")
     expect(signed_in.locator("figure.chart", has_text="Learning rate")).to_contain_text("parent")
     expect(signed_in.locator("dl.facts").first).to_contain_text("20 / 30")
+    expect(signed_in.locator("details.card code")).to_contain_text('"publish": null')
     signed_in.get_by_text("Fork of").get_by_role("link").click()
     expect(signed_in.get_by_text("Fork:")).to_contain_text("from step 20 (linear, queued)")
+
+
+def test_the_schedule_of_a_fork_is_taken_up_at_the_rate_that_it_began_with(
+    signed_in: Page, served: Served, job: TrainedJob
+):
+    down = {"name": "linear", "duration": "rest", "lr": "previous", "start_factor": 1, "end_factor": 0}
+    with served.gateway.client() as client:
+        asked = {"schedule": {"phases": [down]}}
+        fork = client.post(f"/v1/training_jobs/{job.id}/fork", json=asked).json()["id"]
+    open_job(signed_in, served, fork)
+    signed_in.get_by_role("link", name="Schedule in the playground").click()
+    drawn = json.loads(signed_in.get_by_label("The schedule as JSON").input_value())["phases"]
+    assert drawn == [drawn[0] | down | {"lr": 0.1}]
+    expect(signed_in.get_by_label("Total steps")).to_have_value("60")  # after the checkpoint at 40 of 100
+    expect(signed_in.locator("table.figures tbody td").first).to_have_text("0.1")
+    signed_in.goto(f"{served.address}/#/sweeps/new")  # which starts from the newest job, the fork
+    arm = signed_in.get_by_label("Schedule 1 as JSON")
+    expect(signed_in.get_by_label("Name of schedule 1")).to_have_value("linear")
+    assert json.loads(arm.input_value())["phases"][0]["lr"] == 0.1
+    signed_in.get_by_label("Start from").select_option(job.id)
+    expect(signed_in.get_by_label("Name of schedule 1")).to_have_value("constant")
+    signed_in.locator(".arms summary").click()
+    arm.fill('{"name": "constant", "base_lr": 0.2}')
+    signed_in.get_by_label("Start from").select_option(fork)
+    expect(signed_in.get_by_label("Start from")).to_have_value(fork)
+    expect(arm).to_have_value('{"name": "constant", "base_lr": 0.2}')  # what was edited stays
+    expect(signed_in.locator(".arms > li")).to_have_count(1)
 
 
 def test_a_fork_that_is_refused_keeps_its_dialog_open(
@@ -139,6 +172,44 @@ def test_gradient_flow_is_drawn_layer_by_layer_with_what_was_found(
     expect(norms).to_contain_text("body.00.5")
     expect(norms).to_contain_text("head1")
     expect(flow.locator("figure.chart", has_text="silent units")).to_contain_text("body.01")
+
+
+def test_tables_are_drawn_where_a_chart_has_nothing_else(signed_in: Page, served: Served, job: TrainedJob):
+    """The bias of a factorisation learns nothing from differences of two items' scores."""
+    kinds = (("users", "table", 0), ("items", "table", 0), ("bias", "vector", 1))
+    layers = tuple(Layer(name, "embeddings", kind, order) for name, kind, order in kinds)
+    samples = [
+        Sample(
+            step=step,
+            total_norm=0.7,
+            gradient_norms=[0.5, 0.5, 0.0],
+            weight_norms=[1.0, 2.0, 0.0],
+            update_ratios=[0.001, 0.002, None],
+            zero_fractions=[None, None, None],
+        )
+        for step in range(0, 60, 2)
+    ]
+    job.progress(40, 60, flow=FlowRows(layers, samples))
+    open_job(signed_in, served, job.id)
+    flow = signed_in.get_by_role("region", name="Gradient flow")
+    expect(flow.get_by_label("tables")).to_be_checked()
+    for title, names in (
+        ("Gradient norm per layer", ["users", "items", "bias"]),
+        ("Update over weight per layer", ["users", "items"]),
+    ):
+        expect(flow.locator("figure.chart", has_text=title).locator("dt")).to_have_text(names)
+    flow.get_by_label("tables").uncheck()
+    expect(flow.locator("figure.chart:visible dt")).to_have_text(["bias"])
+
+
+def test_what_is_not_finite_is_found_without_figures(signed_in: Page, served: Served, job: TrainedJob):
+    broken = sample(58, dead=0.4)
+    broken = dataclasses.replace(broken, total_norm=math.nan, gradient_norms=[0.5, math.nan])
+    samples = [*(sample(step, dead=0.4) for step in range(0, 58, 2)), broken]
+    job.progress(40, 60, flow=FlowRows(LAYERS, samples))
+    open_job(signed_in, served, job.id)
+    finding = signed_in.get_by_role("region", name="Gradient flow").locator("[data-kind=non_finite]")
+    expect(finding.locator("p").first).to_have_text("non-finite in head · step 58")
 
 
 def test_embedding_tables_are_drawn_when_asked_for(signed_in: Page, served: Served, job: TrainedJob):

@@ -85,6 +85,7 @@ def test_a_test_is_accepted_with_its_defaults(client: httpx.Client, database: Da
     assert answer.headers["location"] == f"{TESTS}/{test['id']}"
     assert test["id"].startswith("lrt_")
     assert (test["status"], test["step"], test["total_steps"]) == ("queued", 0, 100)
+    assert test["steps_per_epoch"] == 4  # of the training: 32 rows by 8
     assert (test["dataset"], test["model"]) == (dataset, "films")
     spec = test["spec"]
     assert (spec["lo"], spec["hi"], spec["stop_at"], spec["spacing"]) == (1e-5, 10.0, 4.0, "exponential")

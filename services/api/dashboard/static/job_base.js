@@ -5,19 +5,22 @@ import { freshId, h, put } from './dom.js';
 import { shortId } from './format.js';
 import { read } from './playground/fields.js';
 import { written } from './playground/editor.js';
-import { SAMPLES } from './samples.js';
+import { SAMPLES, fits } from './samples.js';
 
 const NUMBERS = [['epochs', 'Epochs'], ['batch_size', 'Batch size'], ['seed', 'Seed']];
 
-/** A form for a job spec without the fields named in `without` (the schedule, for instance). */
+/**
+ * A form for a job spec without the fields named in `without` (the schedule, for instance). It starts from the job or range
+ * test `chosen`, else from the newest job; `onTaken(job)` hears of each start, without a job where it is from a sample.
+ */
 export class JobBase {
   #spec = null;
   #jobs = [];
   #datasets = [];
 
-  constructor({ signal, trouble, without = ['schedule'], onSpec = () => {}, chosen = '' }) {
+  constructor({ signal, trouble, without = ['schedule'], onTaken = () => {}, chosen = '' }) {
     this.without = without;
-    this.onSpec = onSpec;
+    this.onTaken = onTaken;
     this.trouble = trouble;
     this.source = h('select', { id: freshId('source'), onchange: () => this.#take(this.source.value) });
     this.model = h('input', { type: 'text', id: freshId('model'), autocomplete: 'off', oninput: () => this.#put('model', this.model.value) });
@@ -41,32 +44,42 @@ export class JobBase {
     this.#jobs = jobs.data.filter((job) => job.spec?.net);
     this.#datasets = datasets.data.filter((dataset) => dataset.status === 'ready');
     if (chosen) await this.#find(chosen, signal);
-    put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${job.spec.model} · ${job.spec.net.name} · ${shortId(job.id)}`))),
-      h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => h('option', { value: sample.id }, sample.title))));
+    put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${job.spec.model} · ${job.spec.net.name} · ${isRangeTest(job.id) ? 'range test ' : ''}${shortId(job.id)}`))),
+      h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => this.#sampleOption(sample))));
     this.source.value = this.#jobs.find((job) => job.id === chosen)?.id ?? this.#jobs[0]?.id ?? this.#fitting();
     this.#take(this.source.value);
   }
 
-  /** Have the job that the address names among those to start from; one that is not there is said, and another taken. */
+  /** Have what the address names among the jobs to start from; what is not there is said, and another taken. */
   async #find(id, signal) {
     if (this.#jobs.some((job) => job.id === id)) return;
     try {
-      this.#jobs.unshift(await get(`/v1/training_jobs/${encodeURIComponent(id)}`, { signal }));
+      this.#jobs.unshift(await named(id, signal));
     } catch (error) {
       if (error.status !== 404) throw error;
-      this.trouble.acted({ status: 404, message: `The job that the address names: ${error.message}. The form starts from another.` });
+      this.trouble.acted({ status: 404, message: `The ${isRangeTest(id) ? 'range test' : 'job'} that the address names: ${error.message}. The form starts from another.` });
     }
   }
 
+  /** A sample is of no use to data that lack its columns; where there are no data of its kind yet it shows what they are for. */
+  #sampleOption(sample) {
+    const lacking = !this.#datasetOf(sample) && this.#datasets.some((dataset) => dataset.kind === sample.kind);
+    return h('option', { value: sample.id, disabled: lacking }, sample.title, lacking ? ' (no data set has its columns)' : '');
+  }
+
+  /** The newest data set that a sample's job can be run on. */
+  #datasetOf(sample) {
+    return this.#datasets.find((dataset) => fits(sample, dataset));
+  }
+
   #fitting() {
-    return SAMPLES.find((sample) => this.#datasets.some((dataset) => dataset.kind === sample.kind))?.id ?? SAMPLES[0].id;
+    return (SAMPLES.find((sample) => this.#datasetOf(sample)) ?? SAMPLES[0]).id;
   }
 
   #take(id) {
     const job = this.#jobs.find((one) => one.id === id);
     const sample = SAMPLES.find((one) => one.id === id);
-    const dataset = this.#datasets.find((one) => one.kind === sample?.kind)?.id ?? '';
-    const spec = job ? job.spec : { model: sample.spec.model, dataset, ...sample.spec };
+    const spec = job ? job.spec : { model: sample.spec.model, dataset: this.#datasetOf(sample)?.id ?? '', ...sample.spec };
     this.#spec = Object.fromEntries(Object.entries(spec).filter(([name]) => !this.without.includes(name)));
     this.#show(job);
   }
@@ -74,11 +87,12 @@ export class JobBase {
   #show(job) {
     const known = this.#datasets.some((one) => one.id === this.#spec.dataset);
     put(this.dataset, known || !this.#spec.dataset ? null : h('option', { value: this.#spec.dataset }, shortId(this.#spec.dataset)), this.#datasets.map((one) => h('option', { value: one.id }, `${one.name} (${one.kind})`)),
-      this.#datasets.length ? null : h('option', { value: '' }, 'no data set is ready yet'));
+      this.#spec.dataset ? null : h('option', { value: '' }, this.#datasets.length ? 'choose one' : 'no data set is ready yet'));
     this.#fields();
     this.json.value = written(this.#spec);
     this.unread.hidden = true;
-    this.onSpec(this.#spec, job);
+    this.job = job;
+    this.onTaken(job);
   }
 
   #fields() {
@@ -90,7 +104,6 @@ export class JobBase {
   #put(name, value) {
     this.#spec = { ...this.#spec, [name]: value };
     this.json.value = written(this.#spec);
-    this.onSpec(this.#spec);
   }
 
   #fromText() {
@@ -98,12 +111,22 @@ export class JobBase {
       this.#spec = JSON.parse(this.json.value);
       this.unread.hidden = true;
       this.#fields();
-      this.onSpec(this.#spec);
     } catch (error) {
       put(this.unread, `This is not JSON yet: ${error.message}`);
       this.unread.hidden = false;
     }
   }
+}
+
+function isRangeTest(id) {
+  return id.startsWith('lrt_');
+}
+
+/** Return the job `id`, or as if it were one the training whose rates the range test `id` tried. */
+async function named(id, signal) {
+  if (!isRangeTest(id)) return get(`/v1/training_jobs/${encodeURIComponent(id)}`, { signal });
+  const { spec } = await get(`/v1/lr_range_tests/${encodeURIComponent(id)}`, { signal });
+  return { id, spec: spec.job };
 }
 
 function one(text, input) {

@@ -2,8 +2,7 @@
 
 import { post } from './api.js';
 import { announce, h, setAttr, setText } from './dom.js';
-import { duration, fixed, integer, lowerIsBetter, metricName, metricOrder, percent, scheduleName } from './format.js';
-import { packed } from './route.js';
+import { duration, fixed, integer, lowerIsBetter, metricName, metricOrder, percent } from './format.js';
 
 export const LIVE = new Set(['queued', 'running', 'pausing', 'cancelling']);
 const TONES = { queued: 'idle', running: 'live', pausing: 'warn', paused: 'warn', cancelling: 'warn', succeeded: 'good', failed: 'bad', cancelled: 'idle', reading: 'live', ready: 'good', refused: 'bad' };
@@ -80,11 +79,9 @@ export function hasDiverged(job) {
   return job.status === 'failed' && job.error?.code === 'diverged';
 }
 
-/** Return the address of the playground with a job's schedule; with `train`, the form that starts a training from its spec stands open. */
-export function playgroundAddress(job, { train = false } = {}) {
-  const { schedule } = job.spec;
-  const state = packed({ run: { total_steps: job.total_steps, steps_per_epoch: job.steps_per_epoch }, draft: { label: scheduleName(schedule), schedule }, others: [] });
-  return `#/schedules?state=${state}${train ? `&job=${encodeURIComponent(job.id)}` : ''}`;
+/** Return the address of the playground with the schedule of the job `id`; with `train`, the form that starts a training from its spec stands open. */
+export function playgroundAddress(id, { train = false } = {}) {
+  return `#/schedules?job=${encodeURIComponent(id)}${train ? '&train=yes' : ''}`;
 }
 
 const ACTIONS = {
@@ -104,7 +101,7 @@ export function jobButtons(id, { after, onError }) {
   const update = (job) => {
     for (const { action, element: button } of buttons) button.hidden = !action.when.has(job.status) || Boolean(action.unless?.(job));
     again.hidden = !hasDiverged(job) || !job.spec?.schedule;
-    if (!again.hidden) setAttr(again, 'href', playgroundAddress(job, { train: true }));
+    if (!again.hidden) setAttr(again, 'href', playgroundAddress(id, { train: true }));
   };
   return { element, update };
 }

@@ -21,3 +21,9 @@ export const SAMPLES = [
     },
   },
 ];
+
+/** Return whether a data set is of a sample's kind and has the columns that its job names. */
+export function fits({ kind, spec: { task } }, dataset) {
+  const names = new Set((dataset.columns ?? []).map((column) => column.name));
+  return dataset.kind === kind && [task.target, ...(task.exclude ?? [])].every((name) => name === undefined || names.has(name));
+}

@@ -7,6 +7,8 @@ import { ago, integer } from '../format.js';
 import { errorBox } from '../notices.js';
 import { written } from '../playground/editor.js';
 
+const PUBLISHING = [['', 'as its parent does'], ['never', 'never']];
+
 /** A dialog over the page of the job at `base`. */
 export class ForkDialog {
   #answer = h('div');
@@ -19,6 +21,7 @@ export class ForkDialog {
     this.amount = h('input', { type: 'text', inputmode: 'decimal', id: freshId('steps'), size: '6', autocomplete: 'off', placeholder: 'what is left' });
     this.unit = h('select', { 'aria-label': 'unit' }, h('option', { value: 'ep' }, 'epochs'), h('option', { value: 'st' }, 'steps'));
     this.model = h('input', { type: 'text', id: freshId('model'), autocomplete: 'off', placeholder: 'the parent’s' });
+    this.publish = h('select', { id: freshId('publish') }, PUBLISHING.map(([value, words]) => h('option', { value }, words)));
     this.json = h('textarea', { class: 'mono json', rows: '12', spellcheck: 'false', 'aria-label': 'The schedule as JSON' });
     this.submit = h('button', { type: 'submit', class: 'main' }, 'Fork');
     this.element = this.#dialog();
@@ -30,7 +33,7 @@ export class ForkDialog {
       h('h2', { id: title }, 'Train on from a checkpoint'),
       h('p', { class: 'quiet' }, 'A fork is a job of its own: data, net, optimizer and seed are its parent’s, and its steps count on from the checkpoint. Shares of the schedule are of the steps that are left.'),
       h('div', { class: 'fields-grid' }, one('Checkpoint', this.checkpoint), h('p', { class: 'field' }, h('label', { for: this.amount.id }, 'Train for'), h('span', { class: 'joined' }, this.amount, this.unit)),
-        one('Schedule', this.plan), one('Model', this.model)),
+        one('Schedule', this.plan), one('Model', this.model), one('Publish', this.publish)),
       this.json, this.#answer,
       h('p', { class: 'actions' }, this.submit, h('button', { type: 'button', onclick: () => this.element.close() }, 'Close'))));
   }
@@ -71,7 +74,7 @@ export class ForkDialog {
   #body() {
     const amount = this.amount.value.trim();
     const own = this.json.hidden ? {} : { schedule: JSON.parse(this.json.value) };
-    return { checkpoint: this.checkpoint.value, ...own, ...(amount ? { steps: `${amount}${this.unit.value}` } : {}), ...(this.model.value.trim() ? { model: this.model.value.trim() } : {}) };
+    return { checkpoint: this.checkpoint.value, ...own, ...(amount ? { steps: `${amount}${this.unit.value}` } : {}), ...(this.model.value.trim() ? { model: this.model.value.trim() } : {}), ...(this.publish.value ? { publish: this.publish.value } : {}) };
   }
 
   async #fork() {

@@ -25,7 +25,7 @@ export class Lineage {
     this.#origin.hidden = parts.length === 0;
     put(this.#origin, parts.map((part, at) => [at ? ' · ' : '', part]));
     if (this.#next.firstChild || !job.spec?.schedule) return;
-    put(this.#next, this.fork, h('a', { class: 'button small', href: playgroundAddress(job) }, 'Schedule in the playground'),
+    put(this.#next, this.fork, h('a', { class: 'button small', href: playgroundAddress(this.id) }, 'Schedule in the playground'),
       h('a', { class: 'button small', href: `#/sweeps/new?job=${encodeURIComponent(this.id)}` }, 'Compare schedules'),
       h('a', { class: 'button small', href: `#/ranges/new?job=${encodeURIComponent(this.id)}` }, 'Find its learning rate'));
   }

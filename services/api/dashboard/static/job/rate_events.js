@@ -6,6 +6,7 @@ import { clock, integer, number } from '../format.js';
 import { LIVE, isJudged } from '../job_parts.js';
 import { errorBox } from '../notices.js';
 
+const HALF = '0.5';
 const CAUSES = { plateau: 'plateau: no progress', greedy: 'greedy', manual: 'a person', fork: 'fork: carried over from the parent' };
 
 export class RateEvents {
@@ -43,7 +44,7 @@ export class RateEvents {
   }
 
   #scaleForm() {
-    const scale = h('input', { type: 'text', inputmode: 'decimal', id: freshId('scale'), value: '0.5', required: true, size: '6', autocomplete: 'off' });
+    const scale = h('input', { type: 'text', inputmode: 'decimal', id: freshId('scale'), value: HALF, required: true, size: '6', autocomplete: 'off' });
     const reason = h('input', { type: 'text', id: freshId('reason'), maxlength: '500', required: true, autocomplete: 'off', placeholder: 'why' });
     const button = h('button', { type: 'submit' }, 'Scale the rate');
     const submit = async (event) => {
@@ -52,6 +53,8 @@ export class RateEvents {
       try {
         await post(`${this.base}/lr_events`, { scale: Number(scale.value), reason: reason.value.trim() });
         put(this.#answer);
+        // Scaling again is another request with a reason of its own.
+        [scale.value, reason.value] = [HALF, ''];
         announce('Asked for: it holds from the next step on');
         this.after();
       } catch (error) {

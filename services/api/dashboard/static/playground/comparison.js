@@ -11,6 +11,7 @@ const MOST = 19;
 export class Comparison {
   entries = [];
   curves = [];
+  #notes = [];
   #list = h('ul', { class: 'compared' });
   element = h('section', { class: 'card', 'aria-label': 'Comparison', hidden: true }, h('h2', {}, 'Comparison'), this.#list);
 
@@ -38,7 +39,8 @@ export class Comparison {
   /** Take what the server says of each entry: its curve, or why it is refused. */
   told(found) {
     this.curves = found.map((one) => (one && one.steps ? one : null));
-    this.#draw(found);
+    // The rows stay: someone may be typing a name.
+    found.forEach((answer, at) => put(this.#notes[at], notes(answer)));
   }
 
   #set(entries) {
@@ -48,17 +50,23 @@ export class Comparison {
     this.onChange();
   }
 
-  #draw(found = []) {
+  #draw() {
     this.element.hidden = this.entries.length === 0;
-    put(this.#list, this.entries.map((entry, at) => this.#row(entry, at, found[at])));
+    this.#notes = this.entries.map(() => h('div', { class: 'trouble' }));
+    put(this.#list, this.entries.map((entry, at) => this.#row(entry, at)));
   }
 
-  #row(entry, at, answer) {
+  #row(entry, at) {
     const rename = h('input', { type: 'text', maxlength: '80', value: entry.label, 'aria-label': `Name of schedule ${at + 1}`, onchange: () => this.#set(this.entries.with(at, { ...entry, label: rename.value.trim() || entry.label })) });
     const remove = () => { announce(`${entry.label} removed`); this.#set(this.entries.toSpliced(at, 1)); };
-    const refused = answer && !answer.steps ? h('small', { class: 'wrong' }, h('span', {}, said('Refused', inSchedule(answer)[0] ?? answer))) : null;
-    const warned = answer?.warnings?.length ? h('small', { class: 'wrong', 'data-tone': 'warn' }, `Warning: ${answer.warnings.map((one) => one.message).join('; ')}`) : null;
     return h('li', {}, swatch(styleOf(at + 1)), rename, h('span', { class: 'quiet' }, scheduleName(entry.schedule)),
-      h('span', { class: 'actions push' }, h('button', { type: 'button', class: 'small', 'aria-label': `Edit ${entry.label}`, onclick: () => this.onEdit(entry) }, 'Edit'), h('button', { type: 'button', class: 'small', 'aria-label': `Remove ${entry.label}`, onclick: remove }, 'Remove')), refused, warned);
+      h('span', { class: 'actions push' }, h('button', { type: 'button', class: 'small', 'aria-label': `Edit ${entry.label}`, onclick: () => this.onEdit(entry) }, 'Edit'), h('button', { type: 'button', class: 'small', 'aria-label': `Remove ${entry.label}`, onclick: remove }, 'Remove')), this.#notes[at]);
   }
+}
+
+/** Return what the server says of an entry: why it is refused, or what it is warned of. */
+function notes(answer) {
+  const refused = answer && !answer.steps ? h('small', { class: 'wrong' }, h('span', {}, said('Refused', inSchedule(answer)[0] ?? answer))) : null;
+  const warned = answer?.warnings?.length ? h('small', { class: 'wrong', 'data-tone': 'warn' }, `Warning: ${answer.warnings.map((one) => one.message).join('; ')}`) : null;
+  return [refused, warned];
 }

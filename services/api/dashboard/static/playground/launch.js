@@ -11,13 +11,13 @@ export class Launch {
   #answer = h('div');
   #said = h('p', { class: 'quiet', role: 'status' });
 
-  constructor({ signal, trouble, schedule, others, chosen = '' }) {
-    // A job that the link names is what the form starts from, and then the form stands open.
+  /** The form starts from what the link names, the job or range test `chosen`; with `open` it stands open. */
+  constructor({ signal, trouble, schedule, others, chosen, open }) {
     this.options = { signal, trouble, chosen };
     this.schedule = schedule;
     this.others = others;
     const place = h('div', { class: 'stack' });
-    const start = h('details', { class: 'card', open: chosen !== '', ontoggle: () => { if (start.open && !this.#base) put(place, this.#form()); } }, h('summary', {}, 'Start a training with this schedule'), place);
+    const start = h('details', { class: 'card', open, ontoggle: () => { if (start.open && !this.#base) put(place, this.#form()); } }, h('summary', {}, 'Start a training with this schedule'), place);
     this.element = h('div', { class: 'stack' }, this.#said, start, h('p', { class: 'actions' }, h('button', { type: 'button', onclick: () => this.#sweep() }, 'Sweep these schedules'),
       h('span', { class: 'quiet' }, 'One job spec under each of them, several seeds, one table.')));
   }

@@ -1,8 +1,10 @@
 // The schedule playground: edit a schedule as a form or as JSON, see its curve at once, lay others over it, train with it.
 
 import { get } from '../api.js';
-import { announce, h, put } from '../dom.js';
+import { announce, h, put, setAttr } from '../dom.js';
 import { forgetPlayground, keepPlayground, lastPlayground } from '../draft.js';
+import { scheduleName } from '../format.js';
+import { ownSchedule, runOf } from '../job_schedule.js';
 import { Trouble } from '../notices.js';
 import { packed, unpacked } from '../route.js';
 import { CataloguePanel } from './catalogue.js';
@@ -16,29 +18,62 @@ import { RunLength } from './run_length.js';
 
 const FIRST = { base_lr: 0.005, phases: [{ name: 'linear', duration: '5%', start_factor: 0.1 }, { name: 'cosine', duration: 'rest' }] };
 
-/** Show the playground in `root`; `query.state` carries schedules that a link brought along. */
+/**
+ * Show the playground in `root`. `query.state` carries schedules that a link brought along; without them it shows the one
+ * of `query.job`. A training starts from that job, or from the one whose rates `query.range` tried.
+ */
 export function showPlayground(root, { query, signal }) {
   const trouble = new Trouble();
   put(root, h('div', { class: 'head' }, h('h1', {}, 'Schedules'), h('p', { class: 'quiet' }, 'The preview is computed by the code that trains.')), trouble.element);
-  get('/v1/lr_schedules', { signal }).then(({ data }) => new Playground(root, { entries: data, query, signal, trouble }).start(), (error) => { if (!signal.aborted) trouble.asked(error); });
+  Promise.all([get('/v1/lr_schedules', { signal }), broughtBy(query, { signal, trouble })]).then(([{ data }, state]) => new Playground(root, { entries: data, query, state, signal, trouble }).start(),
+    (error) => { if (!signal.aborted) trouble.asked(error); });
+}
+
+/** Return the state that an address brings along; what it names and cannot be had is said, and the last one taken. */
+async function broughtBy({ state, job: id }, { signal, trouble }) {
+  if (state) {
+    const known = unpacked(state);
+    if (!known) trouble.acted({ status: null, message: 'The link’s schedule cannot be read; it may have been cut off. This is the usual first schedule.' });
+    return known;
+  }
+  return (id && await stateOf(id, { signal, trouble })) || lastPlayground();
+}
+
+async function stateOf(id, { signal, trouble }) {
+  try {
+    const job = await get(`/v1/training_jobs/${encodeURIComponent(id)}`, { signal });
+    const schedule = await ownSchedule(job, signal);
+    return { run: runOf(job), draft: { label: scheduleName(schedule), schedule } };
+  } catch (error) {
+    if (![404, 422].includes(error.status)) throw error;
+    trouble.acted({ status: 404, message: `The job that the address names: ${error.message}. Its schedule cannot be shown.` });
+    return null;
+  }
+}
+
+/** Return what an address says of where trainings start from, to be kept in those that follow. */
+function originOf(query) {
+  return ['job', 'range', 'train'].filter((name) => name in query).map((name) => `&${name}=${encodeURIComponent(query[name])}`).join('');
 }
 
 class Playground {
   #draft = { label: 'draft', schedule: FIRST };
   #curve = null;
+  #wrongRun = { draft: [], others: [] };
 
-  constructor(root, { entries, query, signal, trouble }) {
+  constructor(root, { entries, query, state, signal, trouble }) {
     this.signal = signal;
+    this.origin = originOf(query);
     this.trouble = trouble;
     this.catalogue = new Map(entries.map((entry) => [entry.name, entry]));
     this.run = new RunLength({ signal, onChange: () => this.#runChanged() });
     this.editor = new Editor(this.catalogue, (schedule) => this.#edited(schedule));
     this.comparison = new Comparison({ onChange: () => this.#compared(), onEdit: (entry) => this.#take(entry) });
     this.picture = new Picture({ signal });
-    this.launch = new Launch({ signal, trouble, schedule: () => this.#draft, others: () => this.comparison.entries, chosen: query.job ?? '' });
+    this.launch = new Launch({ signal, trouble, schedule: () => this.#draft, others: () => this.comparison.entries, chosen: query.range ?? query.job ?? '', open: 'train' in query });
     this.panel = new CataloguePanel(entries, { signal, onUse: (entry) => this.#take({ label: entry.name, schedule: listed(entry.example) }), onAdd: (entry) => this.#addPhase(entry) });
     this.previewer = new Previewer({ signal, onCurve: (curve) => this.#previewed(curve), onRefused: (error) => this.#refused(error) });
-    this.#restore(query.state);
+    this.#restore(state);
     this.#layout(root);
   }
 
@@ -51,7 +86,8 @@ class Playground {
   #layout(root) {
     this.label = h('input', { id: 'draft-label', type: 'text', maxlength: '80', autocomplete: 'off', value: this.#draft.label, oninput: () => { this.#draft = { ...this.#draft, label: this.label.value.trim() || 'draft' }; this.#draw(); this.#remember(); } });
     const name = h('p', { class: 'field grow' }, h('label', { for: 'draft-label' }, 'Name of this schedule'), this.label);
-    const actions = h('p', { class: 'actions' }, h('button', { type: 'button', class: 'main', onclick: () => this.comparison.add(this.#draft) }, 'Add to comparison'),
+    this.adder = h('button', { type: 'button', class: 'main', onclick: () => this.comparison.add(this.#draft) }, 'Add to comparison');
+    const actions = h('p', { class: 'actions' }, this.adder,
       h('button', { type: 'button', onclick: () => this.#copyLink() }, 'Copy link'), h('button', { type: 'button', onclick: () => this.#startOver() }, 'Start over'));
     root.append(h('div', { class: 'play-grid' },
       h('section', { class: 'play-view', 'aria-label': 'Preview' }, this.run.element, this.picture.element, actions),
@@ -59,9 +95,7 @@ class Playground {
       h('section', { class: 'play-more', 'aria-label': 'Figures and comparison' }, this.comparison.element, this.picture.figures, this.launch.element)), this.panel.element);
   }
 
-  #restore(text) {
-    const state = text ? unpacked(text) : lastPlayground();
-    if (text && !state) this.trouble.acted({ status: null, message: 'The link’s schedule cannot be read; it may have been cut off. This is the usual first schedule.' });
+  #restore(state) {
     if (state?.run) this.run.set(state.run);
     if (state?.draft?.schedule) this.#draft = { label: String(state.draft.label ?? 'draft'), schedule: state.draft.schedule };
     if (Array.isArray(state?.others)) this.comparison.restore(state.others.filter((one) => one?.schedule));
@@ -71,7 +105,7 @@ class Playground {
   #remember() {
     const state = { run: this.run.value, draft: this.#draft, others: this.comparison.entries };
     keepPlayground(state);
-    history.replaceState(null, '', `#/schedules?state=${packed(state)}`);
+    history.replaceState(null, '', `#/schedules?state=${packed(state)}${this.origin}`);
   }
 
   async #copyLink() {
@@ -131,28 +165,47 @@ class Playground {
     try {
       const found = entries.length ? await previewAll(entries, this.run.value, { signal: this.signal }) : [];
       if (entries !== this.comparison.entries) return;
+      this.#markRun({ others: [] });
       this.comparison.told(found);
       this.#draw();
     } catch (error) {
-      if (!this.signal.aborted) this.trouble.acted(error);
+      if (this.signal.aborted) return;
+      if (error.status === 422) this.#markRun({ others: inSchedule(error) });
+      else this.trouble.asked(error);
     }
   }
 
   #previewed(curve) {
     this.#curve = curve;
-    this.trouble.acted(null);
-    this.run.mark([]);
+    this.trouble.asked(null);
+    this.#markRun({ draft: [] });
     this.editor.mark(curve.warnings.map(({ loc, message }) => ({ loc: loc.slice(3), message, tone: 'warn' })));
-    this.picture.refused(false);
+    this.picture.refused(null);
+    this.#offer(true);
     this.#draw();
   }
 
   #refused(error) {
-    if (error.status !== 422) { this.trouble.acted(error); return; }
+    if (error.status !== 422) { this.trouble.asked(error); return; }
     const findings = inSchedule(error);
-    this.run.mark(findings.filter((finding) => finding.outside));
-    this.editor.mark(findings.filter((finding) => !finding.outside));
-    this.picture.refused(true);
+    const inside = findings.filter((finding) => !finding.outside);
+    this.#markRun({ draft: findings.filter((finding) => finding.outside) });
+    this.editor.mark(inside);
+    this.picture.refused({ what: inside.length ? 'schedule' : 'run', drawn: this.#curve !== null });
+    this.#offer(false);
+  }
+
+  /** What is refused has no curve that could be compared. */
+  #offer(isDrawn) {
+    this.adder.disabled = !isDrawn;
+    setAttr(this.adder, 'title', isDrawn ? null : 'What is refused cannot be compared');
+  }
+
+  /** The run is asked about with the draft and with the others: what is wrong with it is said once. */
+  #markRun(found) {
+    this.#wrongRun = { ...this.#wrongRun, ...found };
+    const { draft, others } = this.#wrongRun;
+    this.run.mark(draft.length ? draft : others);
   }
 
   #draw() {

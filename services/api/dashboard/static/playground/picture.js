@@ -10,9 +10,10 @@ const SHOWN_BREAKPOINTS = 40;
 
 export class Picture {
   #together = new Together();
+  #isDrawn = false;
   #figures = h('div', { class: 'scroll' });
-  #points = h('details', { class: 'breakpoints' });
-  #note = h('p', { class: 'wrong', role: 'status', hidden: true }, 'The schedule as it stands is refused; the curve is the last one that was not.');
+  #points = h('details', { class: 'breakpoints', hidden: true });
+  #note = h('p', { class: 'wrong', role: 'status', hidden: true });
 
   constructor({ signal }) {
     this.rate = new Chart('Learning rate', [], this.#together, { signal });
@@ -24,10 +25,12 @@ export class Picture {
     this.figures = h('section', { class: 'card', 'aria-label': 'Figures' }, this.#figures, this.#points);
   }
 
-  /** Tell whether what is drawn is older than what stands in the editor. */
-  refused(isRefused) {
-    this.#note.hidden = !isRefused;
-    this.rate.element.toggleAttribute('data-stale', isRefused);
+  /** Tell that the `what` as it stands is refused, and whether an older curve of it is drawn; null when nothing is. */
+  refused(why) {
+    this.#note.hidden = !why;
+    this.rate.element.hidden = Boolean(why) && !why.drawn && !this.#isDrawn;
+    this.rate.element.toggleAttribute('data-stale', Boolean(why?.drawn));
+    if (why) put(this.#note, `The ${why.what} as it stands is refused; ${why.drawn ? 'the curve is the last one that was not' : 'there is no curve of it'}.`);
   }
 
   /** Draw the curves: the edited one first, then the others; null for one that is not known yet. */
@@ -40,7 +43,9 @@ export class Picture {
 
   #draw(curves, { total_steps: total }) {
     const lines = curves.map((curve, at) => ({ curve, look: styleOf(at), edited: at === 0 })).filter(({ curve }) => curve);
+    this.#isDrawn = lines.length > 0;
     if (!lines.length) return;
+    this.rate.element.hidden = false;
     this.#together.total = total;
     const marks = this.marked ? (lines[0].curve.breakpoints ?? []).map((point) => point.step) : [];
     lay(this.rate, lines, ({ curve }) => curve.lr, marks);
@@ -49,6 +54,7 @@ export class Picture {
     if (moving.length) lay(this.momentum, moving, ({ curve }) => curve.momentum, marks);
     put(this.#figures, figures(lines));
     this.#list(lines[0].curve);
+    this.#points.hidden = false;
   }
 
   #list(curve) {

@@ -1,4 +1,4 @@
-// How long the run is that schedules are laid over: its steps and those of an epoch, typed or taken from a job.
+// How long the run is that schedules are laid over: its steps and those of an epoch (null without epochs), typed or taken from a job.
 
 import { get } from '../api.js';
 import { freshId, h, put } from '../dom.js';
@@ -11,7 +11,7 @@ export class RunLength {
   constructor({ signal, onChange }) {
     this.onChange = onChange;
     this.total = h('input', { type: 'number', min: '1', max: '1000000', required: true, id: freshId('total'), value: 1000 });
-    this.epoch = h('input', { type: 'number', min: '1', max: '1000000', required: true, id: freshId('epoch'), value: 50 });
+    this.epoch = h('input', { type: 'number', min: '1', max: '1000000', placeholder: 'none', id: freshId('epoch'), value: 50 });
     this.picker = h('select', { id: freshId('as'), onchange: () => this.#asIn() }, h('option', { value: '' }, 'typed here'));
     this.wrong = h('small', { class: 'wrong', role: 'alert', hidden: true });
     for (const input of [this.total, this.epoch]) input.addEventListener('input', () => { this.picker.value = ''; this.#changed(); });
@@ -23,9 +23,9 @@ export class RunLength {
 
   /** Set both numbers without telling anyone. */
   set({ total_steps: total, steps_per_epoch: epoch }) {
-    this.value = { total_steps: Number(total) || 1000, steps_per_epoch: Number(epoch) || 1 };
+    this.value = { total_steps: Number(total) || 1000, steps_per_epoch: Number(epoch) || null };
     this.total.value = this.value.total_steps;
-    this.epoch.value = this.value.steps_per_epoch;
+    this.epoch.value = this.value.steps_per_epoch ?? '';
     this.#sum();
   }
 
@@ -36,7 +36,7 @@ export class RunLength {
   }
 
   #changed() {
-    this.value = { total_steps: Number(this.total.value), steps_per_epoch: Number(this.epoch.value) };
+    this.value = { total_steps: Number(this.total.value), steps_per_epoch: this.epoch.value === '' ? null : Number(this.epoch.value) };
     this.#sum();
     this.onChange();
   }

@@ -99,9 +99,11 @@ class RangePage {
   }
 }
 
-function suggestion({ role, lr, rule, say }, mark, { schedules }) {
+/** A schedule that is used is laid over the training whose rates were tried, and a training with it starts from that one. */
+function suggestion({ role, lr, rule, say }, mark, { id, schedules, steps_per_epoch: epoch, spec }) {
   const ready = schedules.find((one) => one.role === role)?.schedule;
-  const link = ready ? `#/schedules?state=${packed({ draft: { label: `${roleName(role)}, ${number(lr, 2)}`, schedule: ready } })}` : null;
+  const state = packed({ run: { total_steps: epoch * spec.job.epochs, steps_per_epoch: epoch }, draft: { label: `${roleName(role)}, ${number(lr, 2)}`, schedule: ready } });
+  const link = ready ? `#/schedules?state=${state}&range=${encodeURIComponent(id)}` : null;
   return h('li', {}, h('span', { class: 'sign', 'aria-label': `Mark ${mark}` }, mark), h('div', {}, h('p', {}, h('strong', {}, roleName(role)), ' ', h('span', { class: 'rate num' }, number(lr, 3)), h('span', { class: 'quiet' }, ` · ${rule}`)), h('p', {}, say)),
     link ? h('a', { class: 'button small', href: link, 'aria-label': `Use it: ${roleName(role)}` }, 'Use it') : null);
 }

@@ -4,6 +4,7 @@ import { get, post } from '../api.js';
 import { announce, freshId, h, put } from '../dom.js';
 import { scheduleName } from '../format.js';
 import { JobBase } from '../job_base.js';
+import { ownSchedule } from '../job_schedule.js';
 import { Trouble, errorBox, said } from '../notices.js';
 import { written } from '../playground/editor.js';
 import { listed } from '../playground/form.js';
@@ -19,14 +20,16 @@ export function showNewSweep(root, { query, signal }) {
 
 class Form {
   #arms = [];
+  #taken = null;
   #list = h('ol', { class: 'arms' });
   #answer = h('div');
 
   constructor({ entries, query, signal, trouble }) {
+    this.signal = signal;
     this.entries = entries.filter((entry) => entry.kind === 'phase');
     const brought = unpacked(query.state ?? '');
     this.#arms = (brought?.schedules ?? []).filter((one) => one?.schedule).map(({ label, schedule }) => ({ label: String(label), schedule, text: written(schedule) }));
-    this.base = new JobBase({ signal, trouble, chosen: query.job ?? '', without: ['schedule', 'seed', 'publish', 'judge'], onSpec: (spec, job) => this.#own(job) });
+    this.base = new JobBase({ signal, trouble, chosen: query.job ?? '', without: ['schedule', 'seed', 'publish', 'judge'], onTaken: (job) => this.#own(job).catch((error) => { if (!signal.aborted) trouble.acted(error); }) });
     this.seeds = h('input', { type: 'text', id: freshId('seeds'), value: '7, 8, 9', autocomplete: 'off' });
     this.metric = h('input', { type: 'text', id: freshId('metric'), autocomplete: 'off', placeholder: 'ndcg@10' });
     this.value = h('input', { type: 'text', inputmode: 'decimal', id: freshId('value'), autocomplete: 'off', placeholder: 'none' });
@@ -48,19 +51,31 @@ class Form {
       this.#answer, h('p', { class: 'actions' }, this.submit, this.count));
   }
 
-  /** The schedule of the job that the form starts from is the first to compare. */
-  #own(job) {
-    if (!job?.spec?.schedule || this.#arms.length) return;
-    this.#add(scheduleName(job.spec.schedule), job.spec.schedule);
+  /** The schedule of the job that the form starts from is the first to compare; untouched, it makes way for that of another. */
+  async #own(job) {
+    const schedule = job?.spec.schedule ? await ownSchedule(job, this.signal) : null;
+    const [first, ...others] = this.#arms;
+    const isItsOwn = first && (first !== this.#taken || first.isEdited);
+    if (job !== this.base.job || isItsOwn) return;
+    this.#arms = others;
+    this.#taken = schedule && this.#named(scheduleName(schedule), schedule);
+    this.#arms = schedule ? [this.#taken, ...others] : others;
+    this.#draw();
   }
 
   #add(label, schedule) {
+    const arm = this.#named(label, schedule);
+    this.#arms = [...this.#arms, arm];
+    this.#draw();
+    announce(`${arm.label} added`);
+  }
+
+  /** Return a schedule to compare under a name that no other has. */
+  #named(label, schedule) {
     const taken = new Set(this.#arms.map((arm) => arm.label));
     let name = label.slice(0, 76);
     for (let number = 2; taken.has(name); number += 1) name = `${label.slice(0, 76)} ${number}`;
-    this.#arms = [...this.#arms, { label: name, schedule, text: written(listed(schedule)) }];
-    this.#draw();
-    announce(`${name} added`);
+    return { label: name, schedule, text: written(listed(schedule)), isEdited: false };
   }
 
   #draw() {
@@ -69,9 +84,9 @@ class Form {
   }
 
   #row(arm, at) {
-    const label = h('input', { type: 'text', maxlength: '80', value: arm.label, 'aria-label': `Name of schedule ${at + 1}`, oninput: () => { arm.label = label.value; } });
+    const label = h('input', { type: 'text', maxlength: '80', value: arm.label, 'aria-label': `Name of schedule ${at + 1}`, oninput: () => { arm.label = label.value; arm.isEdited = true; } });
     const wrong = h('small', { class: 'wrong', 'data-arm': at });
-    const text = h('textarea', { class: 'mono json short', rows: '6', spellcheck: 'false', 'aria-label': `Schedule ${at + 1} as JSON`, oninput: () => { arm.text = text.value; } });
+    const text = h('textarea', { class: 'mono json short', rows: '6', spellcheck: 'false', 'aria-label': `Schedule ${at + 1} as JSON`, oninput: () => { arm.text = text.value; arm.isEdited = true; } });
     text.value = arm.text;
     return h('li', {}, h('div', { class: 'head' }, label, h('span', { class: 'quiet' }, scheduleName(arm.schedule)), h('button', { type: 'button', class: 'small push', 'aria-label': `Remove ${arm.label}`, onclick: () => { this.#arms = this.#arms.toSpliced(at, 1); this.#draw(); } }, 'Remove')),
       h('details', {}, h('summary', {}, 'JSON'), text), wrong);
