@@ -23,8 +23,8 @@ class ScheduleWarning:
     loc: Loc
 
 
-def at(phase: int, name: str, item: int | None = None) -> Loc:
-    """Return the place of a field of a phase."""
+def at(phase: int, name: str, item: int | str | None = None) -> Loc:
+    """Return the place of a field of a phase, or of an item or a field in it."""
     return ("schedule", "phases", phase, name, *(() if item is None else (item,)))
 
 

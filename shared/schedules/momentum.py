@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.schedules.phase import Fault, Place, below
+from shared.schedules.phase import Fault, Place
 
 Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -25,7 +25,9 @@ def momentum_faults(cycle: MomentumCycle | None, place: Place) -> Iterator[Fault
     """Yield what makes cycling the momentum impossible here."""
     if cycle is None:
         return
-    yield from below(cycle.base_momentum, cycle.max_momentum, name="momentum", ceiling_name="max_momentum")
+    if cycle.base_momentum > cycle.max_momentum:
+        message = "base_momentum must not exceed max_momentum; lower it or raise max_momentum"
+        yield Fault("momentum", message, "base_momentum")
     if not place.optimizer.cycles_momentum:
         wanted = "wants an optimizer with momentum or beta1 (adam, adamw, or sgd with momentum above 0)"
         yield Fault("momentum", f"cycling {wanted}; leave momentum out or change the optimizer")

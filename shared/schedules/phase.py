@@ -47,11 +47,11 @@ class Recurrence(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A setting that cannot be: the field, what was wanted and came, and which item of a list it is."""
+    """A setting that cannot be: the field, what was wanted and came, and which item or field in it."""
 
     field: str
     message: str
-    item: int | None = None
+    item: int | str | None = None
 
 
 class Advice(NamedTuple):

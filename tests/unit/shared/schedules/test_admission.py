@@ -91,8 +91,8 @@ REFUSED = {
     ),
     "momentum upside down": (
         cyclic(momentum={"base_momentum": 0.95, "max_momentum": 0.85}),
-        ("phases", 0, "momentum"),
-        "max_momentum",
+        ("phases", 0, "momentum", "base_momentum"),
+        "base_momentum must not exceed max_momentum",
     ),
 }
 

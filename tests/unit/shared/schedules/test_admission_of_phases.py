@@ -77,8 +77,8 @@ REFUSED: dict[str, tuple[Mapping[str, object], int, tuple[str | int, ...], str]]
     "momentum upside down": (
         one_cycle(momentum={"base_momentum": 0.96}),
         1000,
-        ("momentum",),
-        "must not exceed max_momentum",
+        ("momentum", "base_momentum"),
+        "^base_momentum must not exceed max_momentum; lower it or raise max_momentum$",
     ),
     "warm-up and decay longer than the phase": (
         wsd(num_warmup_steps="81%"),
