@@ -19,9 +19,9 @@ _FAULTS: tuple[tuple[str, str], ...] = (
     (r"-.*", "a length cannot be negative"),
     (r"\S*\s.*", "a length is written without spaces"),
     (_DIGITS, "a length needs a unit"),
-    (r"(?i:[\d.]*(?:st|ep)|rest)", "a unit is written in small letters"),
-    (r"%|[A-Za-z]+", "a length needs a number before its unit"),
+    ("(?i:st|ep|%)", "a length needs a number before its unit"),
     (_DIGITS + "(?:st|ep|%)", "a length has at most 12 digits, and 9 after the point"),
+    (f"(?i:{_DIGITS}(?:st|ep)|rest)", "a unit is written in small letters"),
     (_DIGITS + r"[^\d.]+", "a length has no such unit"),
 )
 """What is wrong with a text that is no length; the first that fits."""
@@ -62,7 +62,7 @@ class Length:
             return cls(0, "rest")
         match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            raise PydanticCustomError("length", f"{_fault(value)}: {remedy}")  # type: ignore[arg-type]
+            raise PydanticCustomError("length", f"{_fault(value)}: {remedy}")
         amount = Fraction(match[1])
         unit: Any = match[2]
         if unit == "st" and amount.denominator != 1:
