@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 
 from services.api.drawing import Chart, Mark, Panel, Series
+from services.api.drawing.axes import usable
 from services.api.schemas import FlowFindingAnswer, GradientsAnswer, LayerAnswer, RuleAnswer
 from shared.db.engine import Database
 from shared.db.gradients import count_samples, read_layers, read_samples
@@ -129,8 +130,8 @@ def flow_chart(flow: Flow) -> Chart:
     norms = _by_layer(flow, steps, [s.gradient_norms for s in flow.samples])
     updates = _by_layer(flow, steps, [s.update_ratios for s in flow.samples])
     panels = [
-        Panel("gradient norm before clipping", [total, *norms], "log"),
-        Panel("update / weight", updates, "log"),
+        Panel("gradient norm before clipping", [total, *_visible(norms)], "log"),
+        Panel("update / weight", _visible(updates), "log"),
     ]
     if any(share is not None for s in flow.samples for share in s.zero_fractions):
         shares = _by_layer(flow, steps, [s.zero_fractions for s in flow.samples])
@@ -141,6 +142,11 @@ def flow_chart(flow: Flow) -> Chart:
         marks=[Mark(f.first_step, f"{f.kind.value} {f.layer}") for f in flow.findings],
         notes=[f.say for f in flow.findings],
     )
+
+
+def _visible(lines: Iterable[Series]) -> list[Series]:
+    """Return the lines that a logarithmic axis shows; others would stand in the legend alone."""
+    return [line for line in lines if any(usable(y, "log") for y in line.ys)]
 
 
 def _by_layer(flow: Flow, steps: Sequence[int], rows: Sequence[Sequence[float | None]]) -> list[Series]:

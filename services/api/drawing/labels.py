@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from services.api.drawing.axes import Axis
 from services.api.drawing.chart import Mark
-from services.api.drawing.strokes import CHARACTER, LEFT, RIGHT, WIDTH
+from services.api.drawing.strokes import CHARACTER, RIGHT, WIDTH
 
 ROWS = 6
 """Where marks stand too close for so many, words cross lines; those that would cross words are left out."""
@@ -65,13 +65,13 @@ def _sided(marks: Sequence[Mark], across: Axis) -> list[Label]:
         x, width = across.place(mark.x), CHARACTER * len(mark.label)
         right, left = Label(mark, x, x + GAP, x + GAP + width), Label(mark, x, x - GAP - width, x - GAP)
         leads = right.end > WIDTH - RIGHT or any(one.leads and right.spans(one) for one in found)
-        found.append(left if leads and left.start >= LEFT else _inside(right))
+        found.append(left if leads and left.start >= across.start else _inside(right, across))
     return found[::-1]
 
 
-def _inside(label: Label) -> Label:
+def _inside(label: Label, across: Axis) -> Label:
     """Return words that fit on neither side moved into the plot, over their own line."""
-    start = max(min(label.start, label.start + WIDTH - RIGHT - label.end), float(LEFT))
+    start = max(min(label.start, label.start + WIDTH - RIGHT - label.end), across.start)
     return replace(label, start=start, end=start + label.end - label.start)
 
 

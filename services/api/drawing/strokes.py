@@ -6,6 +6,8 @@ from html import escape
 
 WIDTH = 800
 LEFT, RIGHT = 72, 16
+"""Plots with longer labels than most begin further right."""
+SIZE = 12
 PLOT_HEIGHT, ROW = 220, 20
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#555555")
 """Told apart by people who see colours differently (Okabe and Ito, 2008), less the pale yellow."""
@@ -19,7 +21,7 @@ HALO = 'stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="s
 
 
 def text(
-    x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, fill: str = "#222222"
+    x: float, y: float, words: str, *, anchor: str = "start", size: int = SIZE, fill: str = "#222222"
 ) -> str:
     """Return words at a place, escaped, as black as `fill`."""
     return (

@@ -15,6 +15,7 @@ from services.api.drawing.strokes import (
     PLOT_HEIGHT,
     RIGHT,
     ROW,
+    SIZE,
     WIDTH,
     clean,
     colour_of,
@@ -22,13 +23,16 @@ from services.api.drawing.strokes import (
     text,
 )
 from services.api.drawing.summary import summary
+from shared.graphs.measuring import text_width
 
 HEADER, FOOTER = 34, 40
+GAP = 8.0
+"""Between a label and its axis, and at least between it and the edge."""
 
 
 def svg(chart: Chart) -> str:
     """Return the chart as an SVG document."""
-    across = x_axis(chart, left=LEFT, right=WIDTH - RIGHT)
+    across = x_axis(chart, left=_left(chart), right=WIDTH - RIGHT)
     marks = Marks.of(chart.marks, across)
     parts, top = [text(LEFT, 22, chart.title, size=15)], float(HEADER)
     for panel in chart.panels:
@@ -36,9 +40,15 @@ def svg(chart: Chart) -> str:
         plot_top = top + used + 6 + marks.height
         parts += [*legend, *_plot(panel, across, plot_top), *marks.drawn(plot_top)]
         top = plot_top + PLOT_HEIGHT + FOOTER
-    parts.append(text((LEFT + WIDTH - RIGHT) / 2, top - 6, chart.x_label, anchor="middle"))
+    parts.append(text((across.start + across.end) / 2, top - 6, chart.x_label, anchor="middle"))
     notes = noted(chart.notes, top + ROW)
     return _document(chart, [*parts, *notes], round(top + 6 + ROW * len(notes)))
+
+
+def _left(chart: Chart) -> float:
+    """Return where the plots begin: all at one place, right of the widest label."""
+    ticks = (tick for panel in chart.panels for tick in y_axis(panel, top=0.0, bottom=1.0).ticks())
+    return max(LEFT, *(GAP * 2 + text_width(tick_label(tick), size=SIZE) for tick in ticks))
 
 
 def _document(chart: Chart, parts: list[str], height: int) -> str:
@@ -71,16 +81,22 @@ def _plot(panel: Panel, across: Axis, top: float) -> Iterator[str]:
     up = y_axis(panel, top=top, bottom=bottom)
     for tick in up.ticks():
         y = up.place(tick)
-        yield line(LEFT, y, WIDTH - RIGHT, y, "#e6e6e6")
-        yield text(LEFT - 8, y + 4, tick_label(tick), anchor="end")
+        yield line(across.start, y, across.end, y, "#e6e6e6")
+        yield text(across.start - GAP, y + 4, tick_label(tick), anchor="end")
     for tick in across.ticks():
         x = across.place(tick)
         yield line(x, bottom, x, bottom + 5, "#888888")
-        yield text(x, bottom + 18, tick_label(tick), anchor="middle")
-    yield line(LEFT, bottom, WIDTH - RIGHT, bottom, "#888888")
-    yield line(LEFT, top, LEFT, bottom, "#888888")
+        yield _below(x, bottom + 18, tick_label(tick))
+    yield line(across.start, bottom, across.end, bottom, "#888888")
+    yield line(across.start, top, across.start, bottom, "#888888")
     drawn = [mark for series in panel.series for mark in _series(series, panel, across, up)]
-    yield from drawn or [text(LEFT + 12, top + 20, "no points yet", fill="#888888")]
+    yield from drawn or [text(across.start + 12, top + 20, "no points yet", fill="#888888")]
+
+
+def _below(x: float, y: float, label: str) -> str:
+    """Return the label of a tick, under it unless the picture ends before the label would."""
+    half = text_width(label, size=SIZE) / 2
+    return text(min(x, WIDTH - 2 - half), y, label, anchor="middle")
 
 
 def _series(series: Series, panel: Panel, across: Axis, up: Axis) -> Iterator[str]:

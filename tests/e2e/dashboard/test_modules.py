@@ -182,3 +182,38 @@ def test_a_list_kept_current_shows_older_entries_and_leaves_the_focus_where_it_i
         return [first, kept, button.hidden, asked[0]];
     }"""
     assert blank.evaluate(script) == [False, "#/swp_7", True, "/v1/sweeps?limit=25"]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "step", "texts"),
+    [
+        ([0.001, 0.001025, 0.00105], 2.5e-5, ["0.001", "0.001025", "0.00105"]),
+        ([0, 250_000, 1_000_000], 250_000, ["0", "250,000", "1,000,000"]),
+        ([0.96, 0.98, 1.0], 0.02, ["0.96", "0.98", "1"]),
+        ([0.1 + 0.2, 0.4], 0.1, ["0.3", "0.4"]),
+        ([1e-05, None, 1e-04], None, ["1e-5", "", "1e-4"]),
+    ],
+)
+def test_ticks_have_the_digits_that_tell_them_apart(
+    blank: Page, ticks: list[float | None], step: float | None, texts: list[str]
+):
+    script = """async ([ticks, step]) => {
+        const { tickTexts } = await import('/static/chart_look.js');
+        return tickTexts(ticks, step);
+    }"""
+    assert blank.evaluate(script, [ticks, step]) == texts
+
+
+def test_an_axis_is_as_wide_as_its_longest_text(blank: Page):
+    script = """async texts => {
+        const { axisRoom } = await import('/static/chart_look.js');
+        const ctx = document.createElement('canvas').getContext('2d');
+        ctx.font = `${11 * devicePixelRatio}px system-ui`;
+        const plot = { ctx, axes: [null, { font: [ctx.font], gap: 5, ticks: { size: 4 } }] };
+        const widest = ctx.measureText('1,000,000').width / devicePixelRatio;
+        const room = least => axisRoom(plot, texts, { axis: 1, least });
+        return [room(20) - widest, room(200)];
+    }"""
+    room, least = blank.evaluate(script, ["0", "1,000,000"])
+    assert 11 <= room <= 12
+    assert least == 200

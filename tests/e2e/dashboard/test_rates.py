@@ -176,8 +176,8 @@ def test_gradient_flow_is_drawn_layer_by_layer_with_what_was_found(
 
 def test_tables_are_drawn_where_a_chart_has_nothing_else(signed_in: Page, served: Served, job: TrainedJob):
     """The bias of a factorisation learns nothing from differences of two items' scores."""
-    kinds = (("users", "table", 0), ("items", "table", 0), ("bias", "vector", 1))
-    layers = tuple(Layer(name, "embeddings", kind, order) for name, kind, order in kinds)
+    tables = (Layer(name, "embeddings", "table", 0) for name in ("users", "items"))
+    layers = (*tables, Layer("bias", "head", "vector", 1))
     samples = [
         Sample(
             step=step,

@@ -12,6 +12,7 @@ import pytest
 
 from services.api.drawing import Chart, Mark, Panel, Series, png, svg
 from services.api.drawing.axes import Axis, linear_ticks, tick_label
+from shared.graphs.measuring import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -97,6 +98,21 @@ def test_labels_cannot_break_out_of_the_document() -> None:
 def test_equal_charts_give_equal_bytes() -> None:
     one, two = (chart(Series("a", [0, 1], [0.1, 0.3])) for _ in range(2))
     assert svg(one) == svg(two)
+
+
+def test_the_longest_label_of_an_axis_stays_inside_the_picture() -> None:
+    low = 1000.00012  # ticks are 1000.000122, 1000.000124 …
+    drawn = svg(chart(Series("a", [0, 2_000_000], [low, low + 1e-5]), scale="linear"))
+    root = ET.fromstring(drawn)  # noqa: S314
+    ends = {t.text or "": (t.attrib["text-anchor"], float(t.attrib["x"])) for t in root.findall(f"{SVG}text")}
+    upright = {label: x for label, (anchor, x) in ends.items() if anchor == "end"}
+    assert max(map(len, upright)) == 11
+    assert all(x - text_width(label, size=12) >= 0 for label, x in upright.items())
+    anchor, middle = ends["2000000"]
+    assert anchor == "middle"
+    assert middle + text_width("2000000", size=12) / 2 <= 800
+    axis = min(x for x, _ in lines(drawn)[1])
+    assert all(x < axis for x in upright.values())
 
 
 def test_a_long_legend_goes_on_in_the_next_row() -> None:

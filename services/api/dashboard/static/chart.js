@@ -1,10 +1,11 @@
 // One line chart: uPlot with our colours, our readout, and a zoom shared by charts that stand together.
 
-import { axisLook, drawMarks, drawSigns, lineOf, padded, shortStep, swatch } from './chart_look.js';
+import { axisLook, axisRoom, drawMarks, drawSigns, lineOf, padded, shortStep, swatch, tickTexts } from './chart_look.js';
 import { freshId, h, put, setAttr, setText } from './dom.js';
 import { integer, number } from './format.js';
 
 const HEIGHT = 210;
+const LEAST_ROOM = 62;  // of the upright axis, in pixels
 
 /** What charts that stand together share: the part of the x axis shown, and the cursor. */
 export class Together {
@@ -137,11 +138,15 @@ export class Chart {
       padding: [8, 22, 0, 0],
       legend: { show: false },
       scales: { x: this.#across(), y: { distr: this.#log ? 3 : 1, log: 10, range: (plot, low, high) => this.#upright(plot, low, high) } },
-      axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => this.x.tick(tick)) }, { ...axis, size: 62, values: (plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick, 3))) }],
+      axes: [{ ...axis, size: 26, values: (plot, ticks) => ticks.map((tick) => this.x.tick(tick)) }, this.#uprightAxis(axis)],
       series: [{}, ...this.series.map((series) => lineOf(series))],
       cursor: { sync: { key: this.together.cursor, scales: ['x', null] }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => this.together.setZoom(null) } },
       hooks: { setCursor: [(plot) => this.#readout(plot.cursor.idx)], setSelect: [(plot) => this.#select(plot)], drawAxes: [(plot) => drawMarks(plot, this.#marks)], draw: [(plot) => drawSigns(plot, this.#marks)] },
     };
+  }
+
+  #uprightAxis(look) {
+    return { ...look, size: (plot, texts, axis) => axisRoom(plot, texts, { axis, least: LEAST_ROOM }), values: (plot, ticks, axis, space, step) => tickTexts(ticks, this.#log ? null : step) };
   }
 
   #upright(plot, low, high) {

@@ -49,6 +49,29 @@ export function shortStep(step) {
   return step >= 10_000 ? `${number(step / 1e3, 4)}k` : integer(step);
 }
 
+/**
+ * Return the ticks of an upright axis as text, apart from each other by as many digits as their `step` needs; a logarithmic
+ * axis has no step, and ticks without text.
+ */
+export function tickTexts(ticks, step = null) {
+  const last = step ? Math.floor(Math.log10(step)) - 1 : Infinity;
+  return ticks.map((tick) => {
+    if (tick === null) return '';
+    const first = tick === 0 ? last : Math.floor(Math.log10(Math.abs(tick)));
+    return number(tick, Math.min(12, Math.max(3, first - last + 1)));
+  });
+}
+
+/** Return the width that an upright axis needs for its texts, and at least `least`, so that charts below each other line up. */
+export function axisRoom(plot, texts, { axis, least }) {
+  const { font, gap, ticks } = plot.axes[axis];
+  plot.ctx.save();
+  plot.ctx.font = font[0];
+  const widest = Math.max(0, ...(texts ?? []).map((text) => plot.ctx.measureText(text).width)) / devicePixelRatio;
+  plot.ctx.restore();
+  return Math.max(least, Math.ceil(widest + gap + ticks.size + 2));
+}
+
 /** Return the looks that both axes share. */
 export function axisLook() {
   return { stroke: ink('--muted'), grid: { stroke: ink('--grid'), width: 1 }, ticks: { stroke: ink('--grid'), width: 1, size: 4 }, font: '11px system-ui, sans-serif' };

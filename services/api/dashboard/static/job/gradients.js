@@ -17,7 +17,7 @@ export class Gradients {
   #findings = h('ul', { class: 'gradient-findings' });
   #note = h('p', { class: 'quiet' });
   #answer = null;
-  #tables = false;
+  #tables = null;
   #charts = [];
 
   constructor(base, { signal }) {
@@ -42,9 +42,10 @@ export class Gradients {
     if (answer.steps.length) this.#draw(answer);
   }
 
-  /** Many embedding tables would hide the layers behind them: they are drawn when asked for. */
+  /** Many embedding tables would hide the layers behind them: they are drawn when asked for, or when a chart has nothing else. */
   #switch() {
     this.tables = toggle('tables', (on) => { this.#tables = on; this.#draw(this.#answer); });
+    this.box = this.tables.querySelector('input');
     this.tables.classList.add('push');
     this.tables.hidden = true;
     return this.tables;
@@ -54,15 +55,22 @@ export class Gradients {
     const order = layers.map((layer, at) => ({ ...layer, at })).sort((a, b) => a.order - b.order);
     put(this.#findings, findings.length ? findings.map(findingItem) : h('li', { class: 'fine' }, h('span', { class: 'sign', 'aria-hidden': 'true' }, '✓'), h('p', {}, 'Nothing vanishing, exploding, dead or non-finite was found.')));
     const tables = order.filter((layer) => layer.kind === 'table');
-    // A net of tables alone, a factorization for instance, has nothing else to show.
-    this.tables.hidden = tables.length === 0 || tables.length === order.length;
-    const shown = this.tables.hidden || this.#tables ? order : order.filter((layer) => layer.kind !== 'table');
+    const others = order.filter((layer) => layer.kind !== 'table');
+    this.tables.hidden = tables.length === 0 || others.length === 0;
+    // A factorization has its tables and a bias, whose gradient may be zero throughout: nothing that a logarithmic axis shows.
+    this.box.checked = this.#tables ?? CHARTS.some(([name, , log]) => log && !visible(others, columns[name]) && visible(tables, columns[name]));
+    const shown = this.tables.hidden || this.box.checked ? order : others;
     put(this.#note, `${integer(layers.length)} layers, ${integer(steps.length)} samples, before clipping. Layers nearer the input come first.`, shown.length < order.length ? hiddenText(tables) : '');
     this.#together.first = steps[0];
     this.#together.total = steps.at(-1);
     const marks = findings.filter((one) => Number.isFinite(one.first_step)).map((one) => ({ at: one.first_step, tone: 'event', sign: SIGNS[one.kind] ?? '!' }));
     for (const { name, chart } of this.#charts) drawLayers(chart, shown, { steps, rows: columns[name] ?? [], marks });
   }
+}
+
+/** Return whether any of `layers` has a line on a logarithmic axis, which wants values above zero. */
+function visible(layers, rows = []) {
+  return layers.some((layer) => rows.some((row) => Number.isFinite(row?.[layer.at]) && row[layer.at] > 0));
 }
 
 function hiddenText(tables) {
@@ -88,8 +96,10 @@ function drawLayers(chart, order, { steps, rows, marks }) {
 
 function findingItem(finding) {
   const span = finding.last_step === finding.first_step ? `step ${integer(finding.first_step)}` : `steps ${integer(finding.first_step)} to ${integer(finding.last_step)}`;
+  // What is not finite has no value to hold against a threshold.
+  const figures = Number.isFinite(finding.value) && Number.isFinite(finding.threshold) ? ` · ${number(finding.value)} against ${number(finding.threshold)}` : '';
   return h('li', { 'data-kind': finding.kind }, h('span', { class: 'sign', 'aria-hidden': 'true' }, SIGNS[finding.kind] ?? '!'), h('div', {},
-    h('p', {}, h('strong', {}, finding.kind.replaceAll('_', '-')), finding.layer ? [' in ', h('code', {}, finding.layer)] : null, h('span', { class: 'quiet' }, ` · ${span} · ${number(finding.value)} against ${number(finding.threshold)}`)),
+    h('p', {}, h('strong', {}, finding.kind.replaceAll('_', '-')), finding.layer ? [' in ', h('code', {}, finding.layer)] : null, h('span', { class: 'quiet' }, ` · ${span}${figures}`)),
     h('p', {}, finding.say),
     finding.try?.length ? h('div', { class: 'try' }, h('span', { class: 'quiet' }, 'What to try'), h('ul', { class: 'plain-list' }, finding.try.map((text) => h('li', {}, text)))) : null));
 }
