@@ -105,10 +105,16 @@ def contracted(graph: NetGraph, key: Key, *, kind: str | None = None) -> NetGrap
 
 
 def _names(parts: list[list[NetNode]]) -> list[str]:
-    """Return an id for each part: its only node's, or its module's name, counted where it comes again."""
+    """Return an id for each part: its only node's, or its module's name, counted where it comes again.
+
+    A module that is called as an input or the output says what it is.
+    """
+    ends = {node.id for members in parts for node in members if node.module is None}
     names: dict[str, None] = {}
     for members in parts:
         wanted = members[0].id if len(members) == 1 else (members[0].module or members[0].type)
+        if len(members) > 1 and wanted in ends:
+            wanted = f"{wanted} module"
         count = 2
         name = wanted
         while name in names:

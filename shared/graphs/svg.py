@@ -15,7 +15,7 @@ COLOURS: dict[Tone, str] = {"plain": "#444444", "value": "#1b6e2e", "gradient": 
 PALE, DEEP = (255, 248, 225), (240, 138, 60)
 """Ends of the heat scale; black text keeps a contrast above 7 on all of it (WCAG 2, level AAA)."""
 ARROW = 7.0
-LEGEND_WIDTH = 120.0
+LEGEND_WIDTH, LEGEND_HEIGHT = 120.0, 56.0
 NOTE_WIDTH = 320.0
 """Notes are wrapped to the picture, or to this width where it is narrower: they never widen it much."""
 
@@ -195,8 +195,8 @@ def _foot(drawing: Drawing, *, top: float, width: float) -> Iterator[tuple[str, 
     """Yield the notes and the legend under the picture, each with the height it takes."""
     y = top
     if drawing.heat is not None:
-        yield _legend(drawing.heat, y), 2 * LINE + 14
-        y += 2 * LINE + 14
+        yield _legend(drawing.heat, y), LEGEND_HEIGHT
+        y += LEGEND_HEIGHT
     for line in (line for note in drawing.notes for line in _wrapped(note, width)):
         yield _text(EDGE, y + 10, line, look=' fill="#52606d"'), LINE + 2
         y += LINE + 2

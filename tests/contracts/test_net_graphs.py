@@ -373,6 +373,21 @@ def test_a_net_that_cannot_run_has_no_graph() -> None:
         net_graphs(Gated().eval(), name="gated", example=example, modules={})
 
 
+def test_a_factorisation_names_its_inputs_and_its_modules_apart() -> None:
+    far = at_level(graph(MfParams()), "module")
+    assert [n.id for n in far.nodes] == ["users", "items", "user factors", "item factors", "score", "output"]
+
+
+def test_a_module_that_is_called_as_an_input_says_that_it_is_a_module() -> None:
+    nodes = [
+        NetNode(id="items", type="input"),
+        *(NetNode(id=name, type="Embedding", module="items") for name in ("table", "bias")),
+    ]
+    edges = [NetEdge(source="items", target=name, shape=("B",)) for name in ("table", "bias")]
+    near = graph(MfParams()).model_copy(update={"nodes": tuple(nodes), "edges": tuple(edges)})
+    assert [n.id for n in at_level(near, "module").nodes] == ["items", "items module"]
+
+
 def test_nodes_put_together_never_lead_in_a_circle() -> None:
     """users → perceptron → users would be one: the second part of users stays apart."""
     nodes = [NetNode(id=n, type="add", module=m) for n, m in (("a", "x"), ("b", "y"), ("c", "x"))]

@@ -1,4 +1,4 @@
-"""PNG of a chart's SVG, drawn by resvg with the font that lies beside this file."""
+"""PNG of a chart's SVG, drawn by resvg with the fonts that lie beside this file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 MAX_PIXELS = 8_000_000
 """32 MB while it is drawn; a larger picture is drawn smaller, as a whole."""
 _SIZE = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)"')
-FONT = Path(__file__).parent / "font" / "DejaVuSans.ttf"
+FONTS = tuple(Path(__file__).parent / "font" / name for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
 
 
 def png(svg: str) -> bytes:
@@ -21,7 +21,7 @@ def png(svg: str) -> bytes:
             svg_string=svg,
             zoom=_zoom(svg),
             skip_system_fonts=True,
-            font_files=[str(FONT)],
+            font_files=[str(font) for font in FONTS],
             font_family="DejaVu Sans",
             sans_serif_family="DejaVu Sans",
         )

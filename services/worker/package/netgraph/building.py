@@ -54,7 +54,20 @@ def net_graphs(net: nn.Module, *, name: str, example: Example, modules: Mapping[
     """
     wiring = wiring_of(net, example)
     layers = _layers(wiring, net, example, name=name, modules=modules)
-    return NetGraphs(layers, _operations(wiring, net, example, layers=layers))
+    operations = _operations(wiring, net, example, layers=layers)
+    return NetGraphs(_plainly(layers), None if operations is None else _plainly(operations))
+
+
+def _plainly(graph: NetGraph) -> NetGraph:
+    """Return the graph with inputs called as they are drawn, `users` for `users_B`, where nothing else is."""
+    others = {node.id for node in graph.nodes if node.type != "input"}
+    inputs = (node for node in graph.nodes if node.type == "input")
+    names = {node.id: node.path for node in inputs if node.path.isidentifier() and node.path not in others}
+    nodes = tuple(node.model_copy(update={"id": names.get(node.id, node.id)}) for node in graph.nodes)
+    edges = (
+        edge.model_copy(update={"source": names.get(edge.source, edge.source)}) for edge in graph.edges
+    )  # nothing leads to an input
+    return graph.model_copy(update={"nodes": nodes, "edges": tuple(edges)})
 
 
 def _operations(wiring: Wiring, net: nn.Module, example: Example, *, layers: NetGraph) -> NetGraph | None:

@@ -68,10 +68,10 @@ def _records(net: Mlp, draw: torch.Generator) -> Rows:
 PAIRS: Layout = (("B",), ("B", "N"))
 RECORDS: Layout = (("B", None), ("B", None))
 FACTORS = {
-    "users": "users",
-    "user_bias": "users",
-    "items": "items",
-    "item_bias": "items",
+    "users": "user factors",
+    "user_bias": "user factors",
+    "items": "item factors",
+    "item_bias": "item factors",
     "bias": "score",
     JOINS: "score",
 }

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 from itertools import combinations, pairwise
+from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
 from services.api.drawing import png
-from services.api.drawing.png import FONT, MAX_PIXELS
+from services.api.drawing.png import FONTS, MAX_PIXELS
 from shared.graphs.dot import dot
 from shared.graphs.drawing import Box, Drawing, Group, Heat, Text, Wire, number, printable, shortened
 from shared.graphs.layout import Placed, Rect, layered
@@ -250,9 +251,9 @@ def test_control_and_direction_characters_are_never_written() -> None:
     assert printable("a\u202eb\x00c\u200bd\n") == "a b c d"
 
 
-def font_widths() -> dict[str, float]:
-    """Return the advance widths in the shipped font, in sizes, read from its tables."""
-    raw = FONT.read_bytes()
+def font_widths(font: Path) -> dict[str, float]:
+    """Return the advance widths in a shipped font, in sizes, read from its tables."""
+    raw = font.read_bytes()
     tables = {raw[i : i + 4]: int.from_bytes(raw[i + 8 : i + 12]) for i in range(12, 12 + 16 * raw[5], 16)}
 
     def at(offset: int, size: int = 2) -> int:
@@ -270,17 +271,30 @@ def font_widths() -> dict[str, float]:
     return found
 
 
-def test_a_text_is_measured_at_least_as_wide_as_the_shipped_font_draws_it() -> None:
-    widths = font_widths()
+@pytest.mark.parametrize(("font", "bold"), list(zip(FONTS, (False, True), strict=True)))
+def test_a_text_is_measured_at_least_as_wide_as_the_shipped_font_draws_it(font: Path, bold: bool) -> None:
+    widths = font_widths(font)
     told = {c: text_width(c, size=1.0) for c in map(chr, range(32, 127))}
-    assert {c for c, width in told.items() if width < widths[c] - 0.01} == set()
+    assert bold or {c for c, width in told.items() if width < widths[c] - 0.01} == set()
     for text in (
         "∂loss/∂W = upstream ⊗ x",
         "log10 ‖∇‖ = −3.25",
         "a = x·y → [0.5, −1, …]",
         "Embedding 1000×16",
     ):
-        assert text_width(text, size=12) >= 12 * sum(widths[c] for c in text) - 0.5
+        assert text_width(text, size=12, bold=bold) >= 12 * sum(widths[c] for c in text) - 0.5
+
+
+def test_a_picture_as_a_png_keeps_the_names_of_its_boxes_bold() -> None:
+    drawn = svg(Drawing("t", "d", (Box("a", ("factorisation", "4 layers")),), ()))
+    assert ' font-weight="bold"' in drawn
+    assert png(drawn) != png(drawn.replace(' font-weight="bold"', ""))
+
+
+def test_the_words_below_a_heat_scale_keep_clear_of_its_figures() -> None:
+    root = parsed(svg(Drawing("t", "d", (Box("a", ("a",)),), (), heat=Heat("h", 0, 3), notes=("a note",))))
+    heights = {text.text: float(text.attrib["y"]) for text in root.iter(f"{SVG}text")}
+    assert heights["a note"] - heights["3"] >= 20  # a line of 12 and room
 
 
 def test_a_huge_picture_is_drawn_smaller_as_a_png() -> None:
