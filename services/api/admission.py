@@ -144,6 +144,7 @@ def _recommend_findings(task: RecommendTask, summary: DatasetSummary) -> Iterato
 
 
 def _diagnose_findings(task: DiagnoseTask, columns: dict[str, ColumnSummary]) -> Iterator[Finding]:
+    yield from _contradictions(task)
     yield from _unknown_columns(task, columns)
     if task.target in columns:
         yield from _target_findings(columns[task.target])
@@ -154,6 +155,23 @@ def _diagnose_findings(task: DiagnoseTask, columns: dict[str, ColumnSummary]) ->
     }
     if not left:
         yield Finding(("task", "exclude"), "no number or category is left to predict from; wanted at least 1")
+
+
+def _contradictions(task: DiagnoseTask) -> Iterator[Finding]:
+    """Yield the columns that are given two parts, or left out twice."""
+    group = task.split.group
+    if group == task.target:
+        message = "this is the target; wanted another column whose rows stay together, or none"
+        yield Finding(("task", "split", "group"), message)
+    parts = {group: "the group of the split", task.target: "the target"}
+    seen: set[str] = set()
+    for index, name in enumerate(task.exclude):
+        if name in parts:
+            message = f"this is {parts[name]}, which is never an input; leave it out"
+            yield Finding(("task", "exclude", index), message)
+        elif name in seen:
+            yield Finding(("task", "exclude", index), "this column stands in the list before; name it once")
+        seen.add(name)
 
 
 def _unknown_columns(task: DiagnoseTask, columns: Collection[str]) -> Iterator[Finding]:

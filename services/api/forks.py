@@ -12,7 +12,7 @@ from services.api.submission import Asked, Submission, canonical, request_digest
 from shared.db import blobs, datasets, jobs, lr_events, registry
 from shared.db.engine import Connection
 from shared.errors import Conflict, Finding, NotFound, Refused
-from shared.lifecycle import JobKind
+from shared.lifecycle import TERMINAL, JobKind, JobStatus
 from shared.schedules import ResolvedSchedule, Start, multiplier_at
 from shared.schedules.lengths import round_half_up
 from shared.specs.dataset import DatasetSummary
@@ -131,11 +131,19 @@ def _held(cx: Connection, parent: jobs.JobRow, wanted: str) -> blobs.CheckpointR
         return _held_by_id(cx, parent, wanted)
     newest = parent.last_checkpoint if wanted == "last" else parent.best_checkpoint
     if newest is None:
-        raise Conflict(f"the job has no {wanted} checkpoint yet; fork it when it has", code="no_checkpoint")
+        raise Conflict(f"the job {_without_checkpoint(parent, wanted)}", code="no_checkpoint")
     try:
         return blobs.hold_checkpoint(cx, checkpoint_id=newest)
     except NotFound:
         raise Conflict("a newer checkpoint has just replaced it; ask again", code="blob_gone") from None
+
+
+def _without_checkpoint(parent: jobs.JobRow, wanted: str) -> str:
+    """Return whether a job that lacks a checkpoint may still come to have it."""
+    if parent.status not in TERMINAL:
+        return f"has no {wanted} checkpoint yet; fork it when it has"
+    ended = f"has ended: it has no {wanted} checkpoint and will have none"
+    return f"{ended} unless it is resumed" if parent.status == JobStatus.FAILED else ended
 
 
 def _held_by_id(cx: Connection, parent: jobs.JobRow, wanted: str) -> blobs.CheckpointRow:

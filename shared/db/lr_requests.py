@@ -81,11 +81,9 @@ def _earlier(cx: Connection, new: NewLrRequest) -> LrRequestRow | None:
 
 
 def _check(cx: Connection, job: JobRow, new: NewLrRequest) -> None:
-    if job.kind not in TRAINING_KINDS:
-        raise Conflict("this job is no training; wanted one that has not ended", code="job_state")
-    if job.status not in OPEN:
-        message = f"this training has ended ({job.status}); wanted one that has not"
-        raise Conflict(message, code="job_state")
+    if job.kind not in TRAINING_KINDS or job.status not in OPEN:
+        came = f"the job's kind is {job.kind}, its status {job.status}"
+        raise Conflict(f"{came}; wanted a training that has not ended", code="job_state")
     requests = list_lr_requests(cx, job_id=job.id)
     if len(requests) >= MAX_REQUESTS:
         raise Conflict(f"the job has had {MAX_REQUESTS} such requests, the most there are", code="job_state")

@@ -36,7 +36,7 @@ _WANTED = "wanted numbers, names, + - * / ** @, brackets and functions"
 
 
 def looks_like_a_name(text: str) -> bool:
-    """Tell whether a text has the letters and the length of a name, which may be a function's or a keyword."""
+    """Tell whether a text has the letters and the length of a name, be it a function's or a keyword."""
     return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 

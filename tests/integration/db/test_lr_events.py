@@ -220,6 +220,8 @@ def test_only_a_training_that_has_not_ended_has_a_rate_to_scale(database: Databa
         for job in (ended, reading):
             with pytest.raises(Conflict, match="wanted a training that has not ended"):
                 add_lr_request(cx, new=a_request(job))
+        with pytest.raises(Conflict, match="the job's kind is recommend, its status cancelled; wanted"):
+            add_lr_request(cx, new=a_request(ended))
         with pytest.raises(NotFound):
             add_lr_request(cx, new=a_request(paused, job_id=new_uuid()))
 

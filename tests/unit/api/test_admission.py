@@ -90,10 +90,24 @@ def test_fewer_negatives_than_items() -> None:
         ({"exclude": ["ward", "height"]}, ("task", "exclude", 1)),
         ({"split": {"group": "family"}}, ("task", "split", "group")),
         ({"exclude": ["age", "ward"]}, ("task", "exclude")),
+        ({"exclude": ["ward", "died"]}, ("task", "exclude", 1)),
+        ({"exclude": ["patient"], "split": {"group": "patient"}}, ("task", "exclude", 0)),
+        ({"exclude": ["ward", "patient", "ward"]}, ("task", "exclude", 2)),
+        ({"split": {"group": "died"}}, ("task", "split", "group")),
     ],
 )
 def test_a_diagnosis_names_columns_that_are_there(task: dict[str, Any], loc: tuple[str | int, ...]) -> None:
     assert places(diagnose(task), PATIENTS, "records") == [loc]
+
+
+def test_a_column_with_two_parts_is_told_which_it_has() -> None:
+    task = {"exclude": ["died", "patient"], "split": {"group": "patient"}}
+    with pytest.raises(Refused) as caught:
+        admit(diagnose(task), kind="records", status="ready", summary=PATIENTS)
+    assert [one.message for one in caught.value.findings] == [
+        "this is the target, which is never an input; leave it out",
+        "this is the group of the split, which is never an input; leave it out",
+    ]
 
 
 def test_an_unknown_column_is_answered_with_the_names_near_to_it() -> None:
