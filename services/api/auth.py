@@ -20,6 +20,7 @@ from fastapi.security.base import SecurityBase
 
 from services.api import metrics
 from services.api.parameters import check_parameters
+from services.api.repeated_names import check_names
 from shared.db.keys import LiveKey
 from shared.db.tokens import parse_token, token_digest
 from shared.errors import Forbidden, Unauthenticated, Unavailable
@@ -130,7 +131,7 @@ class Guard(SecurityBase):
 class GuardedRoute(APIRoute):
     """A route that checks its guards and query parameters before it reads a byte of the body.
 
-    One without a guard is a mistake.
+    A body that FastAPI reads is looked at for names that came twice. A route without a guard is a mistake.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -144,6 +145,8 @@ class GuardedRoute(APIRoute):
             for guard in guards:
                 guard.check(request)
             check_parameters(request, self.path_format)
+            if self.body_field is not None:
+                await check_names(request)
             return await handle(request)
 
         return guarded

@@ -54,7 +54,10 @@ async def get_caller(request: Request) -> LiveKey:
 async def get_asked(
     request: Request,
     idempotency_key: Annotated[
-        str | None, Header(min_length=1, max_length=255, pattern=r"^[!-~]+$", description=REPEATED)
+        str | None,
+        Header(
+            alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+$", description=REPEATED
+        ),
     ] = None,
 ) -> Asked:
     """Return who asks, under which ids."""

@@ -18,7 +18,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.api.wording import message_of, place_of
+from services.api.known_fields import fields_beside
+from services.api.places import client_place, forms_as_one
+from services.api.wording import broken_json, message_of, place_of
 from shared import errors as kinds
 from shared.errors import Finding, GradusError
 
@@ -53,7 +55,8 @@ OF_HTTP_STATUS: dict[int, tuple[str, str]] = {
 }
 
 WHERE = "the request does not fit this call; errors says where"
-_SOURCES = ("body", "query", "path", "header")
+NO_JSON = "the body came as another content type; wanted Content-Type: application/json"
+MOST_FINDINGS = 50
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 
@@ -121,57 +124,61 @@ def answer_kind(error: GradusError) -> Response:
     )
 
 
-def client_place(loc: Sequence[str | int], body: object) -> list[str | int]:
-    """Return a place inside a body as the client wrote it: without the tags of unions.
-
-    A schedule written as one phase has no phases: what is wrong with its phase is wrong with a field of its
-    own, and phases that do not fill the run are a duration.
-    """
-    place: list[str | int] = []
-    at, parts = body, iter(loc)
-    for part in parts:
-        named = at.get("name") if isinstance(at, dict) and part not in at else None
-        if named is not None and part == "phases":
-            place += ["duration"] if next(parts, None) is None else []
-            continue
-        if named == part and named is not None:
-            continue
-        place.append(part)
-        at = _inside(at, part)
-    return place
-
-
-def _inside(value: object, part: str | int) -> object:
-    """Return what stands at a key or an index of a JSON value, none when nothing does."""
-    if isinstance(value, dict):
-        return value.get(part)
-    if isinstance(value, list) and isinstance(part, int) and part < len(value):
-        return value[part]
-    return None
-
-
-def _shown_loc(loc: Sequence[str | int], body: object) -> tuple[str | int, ...]:
-    places = client_place(loc[1:] if loc and loc[0] in _SOURCES else loc, body)
-    return tuple(p if isinstance(p, int) else shown_name(p) for p in places)
-
-
 def shown_name(written: str) -> str:
     """Return a name that a client wrote, `*` unless it looks like a field's."""
     return written if _FIELD_NAME.fullmatch(written) else "*"
 
 
-def findings_of(errors: Sequence[Mapping[str, Any]], body: object = None) -> list[Finding]:
-    """Return what pydantic found in a body, at most 50 places, without any value of the input."""
-    return [Finding(_shown_loc(place_of(e), body), message_of(e)) for e in errors[:50]]
+def findings_of(
+    errors: Sequence[Mapping[str, Any]], body: object = None, *, form: object = None
+) -> list[Finding]:
+    """Return what pydantic found in a body, at most 50 places, without any value of the input.
+
+    With the body itself places are as the client wrote them; with its `form`, a model, a name that is no
+    field is answered with those it is near to.
+    """
+    return [_finding(one, body, form) for one in forms_as_one(errors[:MOST_FINDINGS], body)]
 
 
-def answer_error(error: Exception) -> Response:
-    """Return the answer to an error of ours, of validation or of the framework; others are raised again."""
+def _finding(error: Mapping[str, Any], body: object, form: object) -> Finding:
+    """Return one thing that pydantic found as a client reads it."""
+    if error["type"] == "json_invalid":
+        return Finding((), broken_json(error, body))
+    loc = error["loc"]
+    place = client_place(place_of(error), body)
+    fields = fields_beside(form, loc, short="phases" not in place)
+    shown = tuple(p if isinstance(p, int) else shown_name(p) for p in place)
+    return Finding(shown, message_of(error, fields))
+
+
+def _of_parameter(error: Mapping[str, Any]) -> Finding:
+    """Return what is wrong with a parameter of a request; the names of headers are the routes' own."""
+    source, *place = error["loc"]
+    named = source == "header"
+    shown = tuple(p if named or isinstance(p, int) else shown_name(p) for p in place)
+    return Finding(shown, message_of(error))
+
+
+def _invalid(error: RequestValidationError, form: object) -> Response:
+    """Return the answer to a request that does not fit its route; a body that was left bytes is no JSON."""
+    if isinstance(error.body, bytes):
+        return problem_response(415, code=OF_HTTP_STATUS[415][0], detail=NO_JSON)
+    errors = error.errors()[:MOST_FINDINGS]
+    found = [_of_parameter(one) for one in errors if one["loc"][0] != "body"]
+    of_body = [{**one, "loc": tuple(one["loc"][1:])} for one in errors if one["loc"][0] == "body"]
+    found += findings_of(of_body, error.body, form=form)
+    return problem_response(422, code="invalid_request", detail=WHERE, findings=found)
+
+
+def answer_error(error: Exception, *, form: object = None) -> Response:
+    """Return the answer to an error of ours, of validation or of the framework; others are raised again.
+
+    `form` is the model of the request's body.
+    """
     if isinstance(error, GradusError):
         return answer_kind(error)
     if isinstance(error, RequestValidationError):
-        found = findings_of(error.errors(), error.body)
-        return problem_response(422, code="invalid_request", detail=WHERE, findings=found)
+        return _invalid(error, form)
     if isinstance(error, HTTPException):
         default = (f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
         code, detail = OF_HTTP_STATUS.get(error.status_code, default)
@@ -189,7 +196,9 @@ async def _as_written(request: Request, error: Exception) -> Exception:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    response = answer_error(await _as_written(request, error))
+    body = getattr(request.scope.get("route"), "body_field", None)
+    form = None if body is None else body.field_info.annotation
+    response = answer_error(await _as_written(request, error), form=form)
     if response.status_code == 405:
         # The router names the methods of the first route of this address only.
         template = getattr(request.scope.get("route"), "path_format", "")

@@ -9,11 +9,10 @@ from typing import Any
 
 from fastapi import Request
 
-from services.api.errors import WHERE, shown_name
+from services.api.errors import MOST_FINDINGS, WHERE, shown_name
 from shared.errors import Finding, Refused, did_you_mean
 
 SCRAPED = "/metrics"
-MOST_FINDINGS = 50
 Known = Mapping[str, bool]
 """The query parameters of a call by name, and whether each may come several times."""
 

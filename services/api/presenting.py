@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.api import schemas
-from services.api.errors import client_place
+from services.api.places import client_place
 from shared.db.aliases import AliasRow
 from shared.db.blobs import CheckpointRow
 from shared.db.datasets import DatasetRow

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from services.api.drawing import Chart, Mark, Panel, Series
 from services.api.drawing.chart import AxisScale
-from services.api.errors import client_place
+from services.api.places import client_place
 from services.api.presenting import warning_answers
 from services.api.schemas import Answer, WarningAnswer
 from shared.errors import Finding, Refused

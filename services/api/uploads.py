@@ -145,7 +145,8 @@ class Receiver:
         try:
             spec = DatasetSpec.model_validate_json(bytes(self._spec))
         except ValidationError as error:
-            findings = findings_of([{**e, "loc": ("spec", *e["loc"])} for e in error.errors()])
+            found = findings_of(error.errors(), form=DatasetSpec)
+            findings = [Finding(("spec", *one.loc), one.message) for one in found]
             detail = "the spec part does not fit; errors says where"
             raise Refused(detail, code="invalid_request", findings=findings) from None
         return Upload(spec, tuple(self.files))

@@ -6,7 +6,7 @@ A name that is nearly right is answered with the ones it may have meant, taken f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_args
 
 from shared.errors import did_you_mean
@@ -14,8 +14,6 @@ from shared.schedules import CATALOG
 from shared.specs.dataset import ColumnType
 
 WANTED: dict[str, str] = {
-    "json_invalid": "wanted well-formed JSON",
-    "extra_forbidden": "no such field",
     "missing": "this field is required",
     "union_tag_not_found": "this field is required",
     "list_type": "wanted a list",
@@ -27,6 +25,7 @@ WANTED: dict[str, str] = {
     "finite_number": "wanted a finite number",
     "string_type": "wanted text",
 }
+MENUS = ("literal_error", "enum")
 LIMITS: dict[str, str] = {
     r"Input should be greater than or equal to (.+)": r"wanted at least \1",
     r"Input should be less than or equal to (.+)": r"wanted at most \1",
@@ -71,20 +70,25 @@ def place_of(error: Mapping[str, Any]) -> tuple[str | int, ...]:
     return (*error["loc"], *(named if str(error["type"]).startswith("union_tag") else ()))
 
 
-def message_of(error: Mapping[str, Any]) -> str:
-    """Return what was wanted where pydantic found something."""
+def message_of(error: Mapping[str, Any], fields: Collection[str] = ()) -> str:
+    """Return what was wanted where pydantic found something; `fields` are those known at the place."""
     kind, context = str(error["type"]), error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _no_field(error["loc"], fields)
     if kind == "union_tag_invalid":
         return _unknown_name(str(context.get("tag")), str(context.get("expected_tags")))
-    if kind == "string_pattern_mismatch" and context.get("pattern") in OF_PATTERN:
-        return OF_PATTERN[context["pattern"]]
-    if kind in ("literal_error", "enum"):
+    if kind in MENUS:
         return _one_of(error.get("input"), str(context["expected"]))
     if kind in WANTED:
         return _known(kind, error["loc"])
+    return OF_PATTERN.get(context.get("pattern"), "") or _plain(kind, str(error["msg"]))
+
+
+def _plain(kind: str, said: str) -> str:
+    """Return what pydantic says of anything else, without what it repeats of the input."""
     if kind.endswith(("_parsing", "_violation")):
         return f"not a valid {kind.rsplit('_', 1)[0].replace('_', ' ')}"
-    return _limit(str(error["msg"]).removeprefix("Value error, "))
+    return _limit(said.removeprefix("Value error, "))
 
 
 def _limit(said: str) -> str:
@@ -99,9 +103,46 @@ def _one_of(written: object, expected: str) -> str:
     return f"wanted {'one of ' if len(known) > 1 else ''}{', '.join(known)}{near}"
 
 
+def is_of_other_type(error: Mapping[str, Any]) -> bool:
+    """Tell whether a value is not even of the type that was wanted of it."""
+    return error["type"] in WANTED or error["type"] in MENUS
+
+
+def of_all_forms(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was wanted of a value that may take one of several forms and takes none."""
+    words = " or ".join(_form_wanted(error) for error in found)
+    menu = [word for error in found for word in _QUOTED.findall(str(error.get("ctx", {}).get("expected")))]
+    written = found[0].get("input")
+    return f"wanted {words}{did_you_mean(written, menu) if isinstance(written, str) else ''}"
+
+
+def _form_wanted(error: Mapping[str, Any]) -> str:
+    if error["type"] in MENUS:
+        return str(error["ctx"]["expected"]).replace("'", '"')
+    return message_of(error).removeprefix("wanted ")
+
+
+def broken_json(error: Mapping[str, Any], body: object) -> str:
+    """Return where a text stops being JSON: from what the parser says, or from its place in the text."""
+    at = error["loc"][-1] if error["loc"] else None
+    if isinstance(at, int) and isinstance(body, str):
+        line, column = body.count("\n", 0, at) + 1, at - body.rfind("\n", 0, at)
+        return f"wanted well-formed JSON; it is not at character {at + 1} (line {line}, column {column})"
+    said = re.search(r" at line \d+ column \d+$", str(error.get("ctx", {}).get("error", "")))
+    return "wanted well-formed JSON" + (
+        f"; it is not{said[0].replace(' column', ', column')}" if said else ""
+    )
+
+
+def _no_field(loc: tuple[str | int, ...], fields: Collection[str]) -> str:
+    """Return where a field belongs, or the fields that its name is near to."""
+    elsewhere = _ELSEWHERE.get(tuple(loc[-2:]))  # type: ignore[arg-type]  # a pair of names
+    return elsewhere or f"no such field{did_you_mean(str(loc[-1]), fields)}"
+
+
 def _known(kind: str, loc: tuple[str | int, ...]) -> str:
-    if kind == "extra_forbidden":
-        return _ELSEWHERE.get(tuple(loc[-2:]), WANTED[kind])  # type: ignore[arg-type]  # a pair of names
+    if kind == "missing" and not loc:
+        return "wanted a body of JSON; none came"
     if kind == "string_type" and tuple(loc[-2:-1]) == ("columns",):
         return COLUMNS
     named = [part for part in loc if isinstance(part, str)][-1:]

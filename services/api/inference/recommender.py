@@ -100,7 +100,8 @@ def _parse(body: bytes, *, one: type[RequestBody], several: type[BatchBody]) -> 
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        found = findings_of(error.errors(include_input=False, include_url=False))
+        errors = error.errors(include_input=False, include_url=False)
+        found = findings_of(errors, value, form=shape)
         raise Refused("the body is wrong", findings=found) from None
 
 

@@ -66,7 +66,7 @@ def read_job_curve(
 async def follow_job_curve(
     job_id: str,
     parts: Parts,
-    last_event_id: Annotated[int, Header(ge=-1, lt=2**53)] = -1,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=-1, lt=2**53)] = -1,
 ) -> StreamingResponse:
     """Stream events `point`, `evaluation` and `status`; with Last-Event-ID, from right behind that point."""
     events = await parts.streams.open(parse_id("job", job_id), after=last_event_id)

@@ -125,7 +125,7 @@ def put_alias(
     parts: Parts,
     caller: Caller,
     response: Response,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> AliasAnswer:
     """Point an alias at a version: promote or roll back. With If-Match, only if nobody changed it since.
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared.db.engine import Database
+from shared.db.job_leases import fail
 from shared.db.lr_events import NewLrEvent, append_events
 from shared.specs.ids import new_uuid, parse_id
 from tests.support.rows import a_checkpoint, claim_one
@@ -182,6 +183,44 @@ def test_a_finished_job_needs_to_be_told_how_many_steps_more(
 def test_a_job_without_a_checkpoint_is_a_conflict(client: httpx.Client, database: Database) -> None:
     answer = fork(client, running_job(client, database), schedule=COOLDOWN)
     assert (answer.status_code, answer.json()["code"]) == (409, "no_checkpoint")
+
+
+def test_a_job_that_has_ended_is_not_waited_for(client: httpx.Client, database: Database) -> None:
+    def answered(job: TrainedJob) -> str:
+        detail: str = fork(client, job, schedule=COOLDOWN, checkpoint="best").json()["detail"]
+        return detail
+
+    done, failed, waiting = (running_job(client, database) for _ in range(3))
+    done.finish(100)
+    with database.begin() as cx:
+        fail(cx, job_id=failed.uuid, fence=failed.claim.fence, code="diverged", message="too fast")
+    ended = "the job has ended: it has no best checkpoint and will have none"
+    assert answered(done) == ended
+    assert answered(failed) == f"{ended} unless it is resumed"
+    assert answered(waiting) == "the job has no best checkpoint yet; fork it when it has"
+    queued = client.post(JOBS, json=job_body(ready_dataset(database))).json()["id"]
+    assert client.post(f"{JOBS}/{queued}/cancel").json()["status"] == "cancelled"
+    assert client.post(f"{JOBS}/{queued}/fork", json={"checkpoint": "best"}).json()["detail"] == ended
+
+
+@pytest.mark.parametrize(
+    ("body", "loc", "message"),
+    [
+        ({"publish": "yes"}, ["publish"], 'wanted an object or "never"'),
+        (
+            {"schedule": {"name": "cosine", "lr": "before"}},
+            ["schedule", "lr"],
+            'wanted a number or "previous"',
+        ),
+        ({"steps": "-3ep"}, ["steps"], "a length cannot be negative: write 500st or 2ep"),
+        ({"checkpont": "best"}, ["checkpont"], "no such field; did you mean checkpoint?"),
+    ],
+)
+def test_what_is_wrong_with_a_fork_is_told_once_in_its_place(
+    client: httpx.Client, parent: TrainedJob, body: dict[str, Any], loc: list[str], message: str
+) -> None:
+    answer = fork(client, parent, **body)
+    assert (answer.status_code, answer.json()["errors"]) == (422, [{"loc": loc, "message": message}])
 
 
 def test_a_job_whose_data_set_is_gone_is_a_conflict(client: httpx.Client, parent: TrainedJob) -> None:

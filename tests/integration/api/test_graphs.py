@@ -60,6 +60,11 @@ def test_reading_is_enough_to_trace_and_predicting_is_not(gateway: Gateway) -> N
         ({"expression": "x", "values": {"x": [1, 2]}}, ["seed"], "the result is a vector of 2"),
         ({"expression": "x", "values": {"x": 1}, "wrt": ["y"]}, ["wrt", 0], "wanted a name that has a value"),
         ({"expression": "x", "values": {"x": 1}, "more": 1}, ["more"], "no such field"),
+        ({"expresion": "x"}, ["expresion"], "no such field; did you mean expression?"),
+        ({"expression": "x", "values": {"x": 1, "exp": 2}}, ["values", "exp"], "this is the name of a"),
+        ({"expression": "x", "values": {"x": 1, "if": 2}}, ["values", "if"], "that is no word of Python"),
+        ({"expression": "x", "values": {"x": 1, "a b": 2}}, ["values", "*"], "name 2: wanted a name of"),
+        ({"expression": "x", "values": {"a" * 33: 2}}, ["values", "*"], "name 1: wanted a name of"),
         ({"values": {"x": 1}}, ["expression"], "this field is required"),
         ({"expression": 7}, ["expression"], "wanted text"),
     ],
@@ -67,9 +72,8 @@ def test_reading_is_enough_to_trace_and_predicting_is_not(gateway: Gateway) -> N
 def test_a_problem_says_where(client: httpx.Client, body: object, loc: list[str | int], words: str) -> None:
     answer = client.post(URL, json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM_JSON)
-    found = answer.json()["errors"][0]
-    assert found["loc"] == loc
-    assert words in found["message"]
+    (message,) = (one["message"] for one in answer.json()["errors"] if one["loc"] == loc)
+    assert words in message
 
 
 def test_no_hostile_body_is_a_crash(client: httpx.Client) -> None:

@@ -189,3 +189,4 @@ def test_more_clients_than_this_process_holds_are_turned_away(
 def test_a_last_event_id_that_is_none_is_refused(client: httpx.Client, job: TrainedJob, last: str) -> None:
     answer = client.get(f"/v1/training_jobs/{job.id}/curve/stream", headers={"Last-Event-ID": last})
     assert answer.status_code == 422
+    assert [one["loc"] for one in answer.json()["errors"]] == [["Last-Event-ID"]]

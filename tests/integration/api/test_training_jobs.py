@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -100,6 +101,45 @@ def test_what_cannot_be_run_is_refused_in_its_place(
     assert answer.status_code == 422
     assert loc in [e["loc"] for e in answer.json()["errors"]]
     assert client.get(JOBS).json()["data"] == []
+
+
+def test_a_name_that_came_twice_is_refused_before_the_last_one_wins(
+    client: httpx.Client, database: Database
+) -> None:
+    body = json.dumps(job_body(ready_dataset(database), epochs=3))
+    twice = body.replace('"base_lr": 0.1', '"base_lr": 0.1, "base_lr": 0.2')
+    answer = client.post(JOBS, content=twice, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    told = {"loc": ["schedule", "base_lr"], "message": "wanted this name once; came 2 times"}
+    assert answer.json()["errors"] == [told]
+    assert client.post(JOBS, content=body, headers={"Content-Type": "application/json"}).status_code == 202
+
+
+def test_a_body_that_is_no_json_is_told_where_it_breaks_or_what_it_should_be(client: httpx.Client) -> None:
+    broken = client.post(JOBS, content='{"model": films}', headers={"Content-Type": "application/json"})
+    message = "wanted well-formed JSON; it is not at character 11 (line 1, column 11)"
+    assert (broken.status_code, broken.json()["errors"]) == (422, [{"loc": [], "message": message}])
+    for headers in ({"Content-Type": "text/plain"}, {}):
+        plain = client.post(JOBS, content='{"model": "films"}', headers=headers)
+        assert (plain.status_code, plain.json()["code"]) == (415, "unsupported_media_type")
+        assert plain.json()["detail"].endswith("wanted Content-Type: application/json")
+    nothing = client.post(JOBS)
+    assert nothing.status_code == 422
+    assert nothing.json()["errors"] == [{"loc": [], "message": "wanted a body of JSON; none came"}]
+
+
+def test_a_misspelt_field_is_answered_with_the_one_meant(client: httpx.Client, database: Database) -> None:
+    answer = client.post(JOBS, json=job_body(ready_dataset(database), epoch=3))
+    told = {"loc": ["epoch"], "message": "no such field; did you mean epochs?"}
+    assert answer.json()["errors"] == [told]
+
+
+def test_a_target_that_is_left_out_too_is_refused(client: httpx.Client, database: Database) -> None:
+    task = {"name": "diagnose", "target": "died", "exclude": ["died"]}
+    dataset = ready_dataset(database, kind="records")
+    answer = client.post(JOBS, json=job_body(dataset, task=task, net={"name": "mlp"}))
+    message = "this is the target, which is never an input; leave it out"
+    assert answer.json()["errors"] == [{"loc": ["task", "exclude", 0], "message": message}]
 
 
 def test_a_name_of_a_model_that_does_another_task_is_refused(

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.api.errors import PROBLEM_JSON, answer_error, client_place, findings_of
+from services.api.errors import PROBLEM_JSON, answer_error, findings_of
+from services.api.places import client_place
 from shared import errors as kinds
 from shared.errors import Finding, GradusError
 
@@ -141,6 +142,50 @@ def test_the_place_leaves_out_where_the_framework_found_it() -> None:
     )
     read = document(answer_error(error))
     assert read["errors"] == [{"loc": ["model"], "message": "this field is required"}]
+
+
+def test_a_header_is_named_as_the_document_names_it() -> None:
+    error = {"type": "int_parsing", "loc": ("header", "Last-Event-ID"), "msg": "", "input": CANARY}
+    read = document(answer_error(RequestValidationError([error])))
+    assert read["errors"] == [{"loc": ["Last-Event-ID"], "message": "wanted a whole number"}]
+
+
+def test_a_body_of_another_content_type_is_told_the_one_wanted() -> None:
+    error = {"type": "model_attributes_type", "loc": ("body",), "msg": "", "input": CANARY.encode()}
+    response = answer_error(RequestValidationError([error], body=CANARY.encode()))
+    assert (response.status_code, document(response)["code"]) == (415, "unsupported_media_type")
+    assert str(document(response)["detail"]).endswith("wanted Content-Type: application/json")
+
+
+def test_a_body_that_did_not_come_is_asked_for() -> None:
+    error = {"type": "missing", "loc": ("body",), "msg": "", "input": None}
+    read = document(answer_error(RequestValidationError([error])))
+    assert read["errors"] == [{"loc": [], "message": "wanted a body of JSON; none came"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"checkpoint": "last"', "character 22 (line 1, column 22)"),
+        ('{\n  "steps": 5ep\n}', "character 15 (line 2, column 13)"),
+        ('{"ä": x}', "character 7 (line 1, column 7)"),
+    ],
+)
+def test_broken_json_is_told_where_it_breaks(text: str, where: str) -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    error = {"type": "json_invalid", "loc": ("body", caught.value.pos), "msg": "", "input": {}}
+    read = document(answer_error(RequestValidationError([error], body=text)))
+    message = f"wanted well-formed JSON; it is not at {where}"
+    assert read["errors"] == [{"loc": [], "message": message}]
+
+
+def test_broken_json_in_a_part_of_a_form_is_told_its_line() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Cat.model_validate_json(b'{\n "kind" "cat"}')
+    (finding,) = findings_of(caught.value.errors())
+    wanted = "wanted well-formed JSON; it is not at line 2, column 9"
+    assert (finding.loc, finding.message) == ((), wanted)
 
 
 def test_at_most_fifty_findings_are_shown() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from services.api.errors import findings_of
+from services.api.inference.bodies import RecommendRequest
 from services.api.wording import OF_PATTERN
 from shared.lifecycle import JobStatus
 from shared.specs.dataset import DatasetSpec
@@ -33,7 +34,7 @@ def found(spec: type[BaseModel], body: dict[str, Any]) -> list[tuple[list[str | 
     """Return the places and messages of what is wrong with a body."""
     with pytest.raises(ValidationError) as caught:
         spec.model_validate(body)
-    return [(list(one.loc), one.message) for one in findings_of(caught.value.errors(), body)]
+    return [(list(one.loc), one.message) for one in findings_of(caught.value.errors(), body, form=spec)]
 
 
 def in_job(**changes: object) -> tuple[list[str | int], str]:
@@ -107,6 +108,112 @@ def test_what_stands_beside_a_job_is_not_looked_for_in_it() -> None:
     ((place, message),) = found(RangeTestSpec, body)
     assert place == ["job", "schedule"]
     assert "a range test makes its own" in message
+
+
+PUBLISH = 'wanted an object or "never"'
+LR = 'wanted a number or "previous"'
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "message"),
+    [
+        ({"publish": "yes"}, ["publish"], PUBLISH),
+        ({"publish": 3}, ["publish"], PUBLISH),
+        ({"publish": []}, ["publish"], PUBLISH),
+        ({"publish": "nevr"}, ["publish"], PUBLISH + "; did you mean never?"),
+        ({"publish": {"when": "sometimes"}}, ["publish", "when"], "wanted one of always, better"),
+        ({"publish": {"alies": "x"}}, ["publish", "alies"], "no such field; did you mean alias?"),
+        ({"schedule": {**COSINE, "lr": "before"}}, ["schedule", "lr"], LR),
+        ({"schedule": {**COSINE, "lr": [1]}}, ["schedule", "lr"], LR),
+        ({"schedule": {**COSINE, "lr": {}}}, ["schedule", "lr"], LR),
+        ({"schedule": {**COSINE, "lr": -1}}, ["schedule", "lr"], "wanted at least 0"),
+        (
+            {"schedule": {"phases": [{"name": "cosine", "duration": "rest", "lr": "previos"}]}},
+            ["schedule", "phases", 0, "lr"],
+            LR + "; did you mean previous?",
+        ),
+    ],
+)
+def test_a_value_that_takes_several_forms_is_told_once_at_its_field(
+    body: dict[str, Any], place: list[str | int], message: str
+) -> None:
+    assert found(ForkSpec, body) == [(place, message)]
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        (True, "wanted text or a whole number"),
+        (1.5, "wanted text or a whole number"),
+        ([1], "wanted text or a whole number"),
+        ("", "wanted at least 1 character"),
+        (2**64, "wanted less than 18446744073709551616"),
+    ],
+)
+def test_an_id_is_text_or_a_whole_number(user: object, message: str) -> None:
+    assert found(RecommendRequest, {"user": user}) == [(["user"], message)]
+    assert found(RecommendRequest, {"history": ["a", user]}) == [(["history", 1], message)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "near"),
+    [
+        ({"epoch": 3}, ["epoch"], "epochs"),
+        ({"net": {"name": "mf", "embeding_dim": 3}}, ["net", "embeding_dim"], "embedding_dim"),
+        ({"task": {"name": "diagnose", "target": "died", "exlude": []}}, ["task", "exlude"], "exclude"),
+        ({"task": {"name": "recommend", "feedbak": "explicit"}}, ["task", "feedbak"], "feedback"),
+        ({"schedule": {**COSINE, "eta_mn": 0}}, ["schedule", "eta_mn"], "eta_min"),
+        ({"schedule": {"name": "cosine", "base_Ir": 0.1}}, ["schedule", "base_Ir"], "base_lr"),
+        ({"schedule": {**COSINE, "grups": {}}}, ["schedule", "grups"], "groups"),
+        (
+            {"schedule": {**COSINE, "groups": {"head": {"lr_mul": 1}}}},
+            ["schedule", "groups", "head", "lr_mul"],
+            "lr_mult",
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "max_lr": 0.1, "momentum": {"base_momentm": 0.8}}},
+            ["schedule", "momentum", "base_momentm"],
+            "base_momentum",
+        ),
+        (
+            {"schedule": {"base_lr": 0.1, "phases": [{"name": "cosine", "duratoin": "1ep"}]}},
+            ["schedule", "phases", 0, "duratoin"],
+            "duration",
+        ),
+    ],
+)
+def test_a_field_that_is_not_there_is_answered_with_those_near_it(
+    changes: dict[str, Any], place: list[str | int], near: str
+) -> None:
+    told = {tuple(at): message for at, message in found(JobSpec, {**TRAINING, **changes})}
+    assert told[tuple(place)].startswith("no such field; did you mean ")
+    assert near in told[tuple(place)]
+
+
+def test_what_a_phase_does_not_share_with_its_schedule_is_not_offered_to_it() -> None:
+    phases = [{"name": "cosine", "duration": "rest", "grups": {}}]
+    assert in_job(schedule={"base_lr": 0.1, "phases": phases})[1] == "no such field"
+    assert in_job(qqqqq=1) == (["qqqqq"], "no such field")
+
+
+@pytest.mark.parametrize("schedule", [{}, {"base_lr": 0.1}, {"nmae": "cosine", "base_lr": 0.1}])
+def test_a_schedule_in_neither_form_is_told_both(schedule: dict[str, Any]) -> None:
+    wanted = "wanted name, for a schedule of one phase, or phases; neither came"
+    assert in_job(schedule=schedule) == (["schedule"], wanted)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("-3ep", "a length cannot be negative: write 500st or 2ep"),
+        (300, "a length needs a unit: write 500st or 2ep"),
+        ("300", "a length needs a unit: write 500st or 2ep"),
+        ("5%", "how much longer to train is written as 500st or 2ep"),
+        ("rest", "how much longer to train is written as 500st or 2ep"),
+    ],
+)
+def test_a_fork_is_offered_only_the_lengths_that_it_takes(steps: object, message: str) -> None:
+    assert found(ForkSpec, {"steps": steps}) == [(["steps"], message)]
 
 
 class Menus(BaseModel):

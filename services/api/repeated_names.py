@@ -1,0 +1,71 @@
+"""Names that came twice in one object of a JSON body: refused, since parsers keep the last in silence.
+
+Bodies of predictions are left out: they are many, and read where every microsecond counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from fastapi import Request
+
+from services.api.errors import MOST_FINDINGS, WHERE, shown_name
+from shared.errors import Finding, Refused
+
+Nest = dict[str, Any] | list[Any]
+Pairs = list[tuple[str, Any]]
+Path = tuple["Path", str | int] | None
+"""The path of what holds a value, and its name or index there; short however deep it stands."""
+
+
+async def check_names(request: Request) -> None:
+    """Raise `Refused` when an object of a request's body has a name twice; what is no JSON passes."""
+    findings = list(islice(repeated_names(await request.body()), MOST_FINDINGS))
+    if findings:
+        raise Refused(WHERE, code="invalid_request", findings=findings)
+
+
+def repeated_names(body: bytes) -> Iterator[Finding]:
+    """Yield the places in a JSON text whose names came several times in their object."""
+    repeating: list[tuple[dict[str, Any], Pairs]] = []
+
+    def noted(pairs: Pairs) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeating.append((found, pairs))
+        return found
+
+    try:
+        whole = json.loads(body, object_pairs_hook=noted)
+    except (ValueError, RecursionError):
+        return  # the parser behind says what is wrong
+    if repeating:
+        yield from _placed(whole, {id(found): pairs for found, pairs in repeating})
+
+
+def _placed(whole: Nest, repeating: dict[int, Pairs]) -> Iterator[Finding]:
+    """Yield what repeats in a value, outermost first; what an earlier name held is gone with it."""
+    waiting: list[tuple[Nest, Path]] = [(whole, None)]
+    while waiting:
+        value, path = waiting.pop()
+        if isinstance(value, dict):
+            times = Counter(name for name, _ in repeating.get(id(value), ()))
+            yield from (_finding(path, name, came) for name, came in times.items() if came > 1)
+        waiting += reversed([(held, (path, part)) for part, held in _inside(value)])
+
+
+def _inside(value: Nest) -> Iterator[tuple[str | int, Nest]]:
+    parts: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    yield from ((part, held) for part, held in parts if isinstance(held, dict | list))
+
+
+def _finding(path: Path, name: str, came: int) -> Finding:
+    loc: tuple[str | int, ...] = (shown_name(name),)
+    while path is not None:
+        path, part = path
+        loc = (part if isinstance(part, int) else shown_name(part), *loc)
+    return Finding(loc, f"wanted this name once; came {came} times")
