@@ -21,6 +21,10 @@ Pairs = list[tuple[str, Any]]
 Path = tuple["Path", str | int] | None
 """The path of what holds a value, and its name or index there; short however deep it stands."""
 
+MOST_LOOKED_AT = 100_000
+"""Objects and lists that are searched for the place of what repeats; a body may hold millions."""
+SOMEWHERE = Finding((), "somewhere in this body a name came twice in one object; wanted it once")
+
 
 async def check_names(request: Request) -> None:
     """Raise `Refused` when an object of a request's body has a name twice; what is no JSON passes."""
@@ -35,7 +39,7 @@ def repeated_names(body: bytes) -> Iterator[Finding]:
 
     def noted(pairs: Pairs) -> dict[str, Any]:
         found = dict(pairs)
-        if len(found) < len(pairs):
+        if len(found) < len(pairs) and len(repeating) < MOST_FINDINGS:
             repeating.append((found, pairs))
         return found
 
@@ -44,23 +48,38 @@ def repeated_names(body: bytes) -> Iterator[Finding]:
     except (ValueError, RecursionError):
         return  # the parser behind says what is wrong
     if repeating:
-        yield from _placed(whole, {id(found): pairs for found, pairs in repeating})
+        yield from _placed(whole, {id(found): pairs for found, pairs in repeating}) or [SOMEWHERE]
 
 
-def _placed(whole: Nest, repeating: dict[int, Pairs]) -> Iterator[Finding]:
-    """Yield what repeats in a value, outermost first; what an earlier name held is gone with it."""
-    waiting: list[tuple[Nest, Path]] = [(whole, None)]
-    while waiting:
-        value, path = waiting.pop()
-        if isinstance(value, dict):
-            times = Counter(name for name, _ in repeating.get(id(value), ()))
-            yield from (_finding(path, name, came) for name, came in times.items() if came > 1)
-        waiting += reversed([(held, (path, part)) for part, held in _inside(value)])
+def _placed(whole: Nest, repeating: dict[int, Pairs]) -> list[Finding]:
+    """Return what repeats in a value, outermost first; what an earlier name held is gone with it."""
+    found: list[Finding] = []
+    for value, path in islice(_walked(whole), MOST_LOOKED_AT):
+        pairs = repeating.pop(id(value), None)
+        if pairs is not None:
+            times = Counter(name for name, _ in pairs)
+            found += [_finding(path, name, came) for name, came in times.items() if came > 1]
+            if not repeating:
+                break
+    return found
 
 
-def _inside(value: Nest) -> Iterator[tuple[str | int, Nest]]:
+def _walked(whole: Nest) -> Iterator[tuple[Nest, Path]]:
+    """Yield a value and every object and list inside it, each before what it holds."""
+    walks: list[Iterator[tuple[Nest, Path]]] = [iter([(whole, None)])]
+    while walks:
+        value, path = next(walks[-1], (None, None))
+        if value is None:
+            walks.pop()
+        else:
+            yield value, path
+            walks.append(_inside(value, path))
+
+
+def _inside(value: Nest, path: Path) -> Iterator[tuple[Nest, Path]]:
+    """Yield the objects and lists that stand in a value."""
     parts: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-    yield from ((part, held) for part, held in parts if isinstance(held, dict | list))
+    yield from ((held, (path, part)) for part, held in parts if isinstance(held, dict | list))
 
 
 def _finding(path: Path, name: str, came: int) -> Finding:

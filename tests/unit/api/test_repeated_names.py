@@ -53,6 +53,13 @@ def test_anything_else_passes_and_is_left_to_the_parser_behind(body: str) -> Non
     assert list(repeated_names(body.encode("utf-8", "surrogatepass"))) == []
 
 
+def test_behind_very_many_values_it_is_told_without_its_place() -> None:
+    body = '{"x": [' + "[]," * 100_000 + '[]], "b": {"a": 1, "a": 2}}'
+    (finding,) = repeated_names(body.encode())
+    assert finding.loc == ()
+    assert "a name came twice in one object" in finding.message
+
+
 def test_of_names_very_deep_inside_the_place_is_told_too() -> None:
     depth = 300
     body = '{"a": ' * depth + '{"b": 1, "b": 2}' + "}" * depth
