@@ -150,3 +150,32 @@ def test_the_net_of_a_version_is_drawn_by_module_layer_or_operation_with_its_lay
     caught.value.save_as(tmp_path / "net.onnx")
     assert (tmp_path / "net.onnx").stat().st_size > 500
     assert caught.value.suggested_filename == "films-1.onnx"
+
+
+INSIDE = """([outer, inner]) => {
+    const [frame, box] = [outer, inner].map(e => document.querySelector(e).getBoundingClientRect());
+    return box.left >= frame.left && box.right <= frame.right && box.top >= frame.top;
+}"""
+
+
+@pytest.mark.usefixtures("films")
+def test_on_a_phone_a_drawing_begins_with_an_input_and_fits_when_asked(signed_in: Page, served: Served):
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    signed_in.goto(f"{served.address}/#/models/films/versions/1")
+    graph = signed_in.get_by_role("region", name="Graph of the net")
+    graph.get_by_label("Level").select_option("layer")
+    expect(graph.locator(".drawing")).to_contain_text("body.0")
+    first = ".drawing g[transform] > g:has(> text)"
+    assert signed_in.locator(first).first.text_content() == "input; usersinputusers"
+    assert signed_in.evaluate(INSIDE, [".drawing", first])
+    larger = graph.get_by_role("button", name="Larger")
+    for _ in range(4):
+        larger.click()
+    assert not signed_in.evaluate(INSIDE, [".drawing", ".drawing svg"])
+    graph.get_by_role("button", name="Fit").click()
+    assert signed_in.evaluate(INSIDE, [".drawing", ".drawing svg"])
+
+
+def test_on_a_phone_the_result_of_the_example_is_in_view(formulas: Page):
+    formulas.set_viewport_size({"width": 390, "height": 844})
+    formulas.wait_for_function(INSIDE, arg=[".drawing", ".drawing svg"])

@@ -154,6 +154,17 @@ def test_pause_acts_at_once_and_cancel_asks_twice(signed_in: Page, served: Serve
     assert status_of(database, other.job.id).pause_requested_at is not None
 
 
+def test_the_time_of_a_job_that_was_taken_up_again_says_that_pauses_count(
+    signed_in: Page, served: Served, database: Database
+):
+    trainer = start_job(database)
+    open_job(signed_in, served, trainer.id)
+    expect(signed_in.locator("dl.facts dt", has_text="Time")).to_have_text("Time")
+    address = f"{served.address}/v1/training_jobs/{trainer.id}"
+    signed_in.route(address, lambda route: route.fulfill(json={**route.fetch().json(), "attempt": 2}))
+    expect(signed_in.locator("dl.facts dt", has_text="Time")).to_have_text("Time, with pauses")
+
+
 def test_arrow_keys_move_along_a_curve_and_escape_undoes_a_zoom(
     signed_in: Page, served: Served, database: Database
 ):

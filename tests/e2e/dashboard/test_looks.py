@@ -63,6 +63,19 @@ def test_no_view_is_wider_than_the_window_and_everything_has_a_name(
         assert signed_in.evaluate(UNNAMED) == [], address
 
 
+def test_on_a_phone_the_trainings_of_a_sweep_and_the_figures_of_a_schedule_are_whole(
+    signed_in: Page, served: Served, database: Database
+):
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    with served.gateway.client() as client:
+        sweep = swept(client, database)
+    for address, cells in ((f"#/sweeps/{sweep}", "table.trainings td"), ("#/schedules", "table.figures td")):
+        signed_in.evaluate("address => { location.hash = address; }", address)
+        signed_in.locator(cells).first.wait_for()
+        ends = "cells => cells.map(cell => cell.getBoundingClientRect().right)"
+        assert max(signed_in.locator(cells).evaluate_all(ends)) < 390
+
+
 def test_the_colours_follow_the_system(signed_in: Page):
     seen = {}
     for scheme in ("light", "dark"):

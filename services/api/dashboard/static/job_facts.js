@@ -67,6 +67,8 @@ export class JobFacts {
     setText(cell.Step, `${integer(job.step)} / ${integer(job.total_steps)}`);
     setText(cell.Epoch, `${integer(job.epoch)} / ${integer(job.spec?.epochs)}`);
     setText(cell['Samples/s'], integer(job.samples_per_second));
+    // Whoever paused or lost its worker was taken up again, or waits for that.
+    setText(this.#labels.Time, job.attempt > 1 || job.status === 'paused' ? 'Time, with pauses' : 'Time');
     setText(cell.Time, timeText(job));
     this.#metric('Newest', headline(job), job.status === 'succeeded' ? 'Test' : 'Newest');
     this.#metric('Best', bestOf(job), 'Best validation');

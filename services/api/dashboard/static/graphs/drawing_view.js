@@ -8,6 +8,8 @@ const ATTRIBUTES = new Set(['x', 'y', 'x1', 'y1', 'x2', 'y2', 'cx', 'cy', 'r', '
   'stroke-dasharray', 'font-family', 'font-size', 'font-weight', 'text-anchor', 'role']);
 const FACTOR = 1.25;
 const SMALLEST_FIT = 0.72;  // letters of 9 px
+const NARROW = 600;  // pixels of a frame that shows little of a wide drawing: there an overview comes before letters
+const SMALLEST_NARROW = 0.4;
 
 /** Return the SVG document `text` as an element of this page with nothing but shapes and texts in it. */
 export function imported(text) {
@@ -29,12 +31,13 @@ function copied(element) {
 export class DrawingView {
   #drawing = null;
   #scale = null;
+  #whole = false;
   #outer = 0;
   #place = h('div', { class: 'drawing', tabindex: '0', role: 'group', 'aria-label': 'Drawing' });
 
   constructor() {
     const button = (sign, words, act) => h('button', { type: 'button', class: 'small', 'aria-label': words, title: words, onclick: act }, sign);
-    this.tools = h('span', { class: 'actions' }, button('−', 'Smaller', () => this.#zoom(1 / FACTOR)), button('+', 'Larger', () => this.#zoom(FACTOR)), button('Fit', 'Fit the width', () => { this.#scale = null; this.#size(); }));
+    this.tools = h('span', { class: 'actions' }, button('−', 'Smaller', () => this.#zoom(1 / FACTOR)), button('+', 'Larger', () => this.#zoom(FACTOR)), button('Fit', 'Fit the width', () => this.#fit()));
     this.element = this.#place;
     new ResizeObserver(() => this.#refit()).observe(this.#place);
   }
@@ -67,13 +70,29 @@ export class DrawingView {
     this.#size();
   }
 
+  #fit() {
+    this.#scale = null;
+    this.#whole = true;
+    this.#size();
+  }
+
   /** As wide as the page unless that is too small to read, never larger than drawn; then as large as was asked for. */
   #size() {
     if (!this.#drawing) return;
-    const room = (this.#place.clientWidth || 600) / this.#width();
-    const scale = this.#scale ?? Math.min(1, Math.max(room, SMALLEST_FIT));
+    const frame = this.#place.clientWidth || NARROW;
+    const smallest = this.#whole ? 0 : frame < NARROW ? SMALLEST_NARROW : SMALLEST_FIT;
+    const scale = this.#scale ?? Math.min(1, Math.max(frame / this.#width(), smallest));
     this.#drawing.removeAttribute('height');
     this.#drawing.setAttribute('width', Math.floor(this.#width() * scale));
+    if (this.#scale === null) this.#begin();
+  }
+
+  /** Bring the first box into view, where reading begins, if the drawing is wider than its frame. */
+  #begin() {
+    const first = this.#drawing.querySelector('g[transform] > g:has(> text)')?.getBoundingClientRect();
+    if (!first) return;
+    const frame = this.#place.getBoundingClientRect();
+    this.#place.scrollLeft += first.left + first.width / 2 - (frame.left + this.#place.clientWidth / 2);
   }
 }
 

@@ -28,6 +28,7 @@ class RangePage {
   #whole = false;
   #status = pill('');
   #line = h('p', { class: 'quiet line', role: 'status' });
+  #meaning = h('p', { class: 'quiet', hidden: true });
   #found = h('ol', { class: 'suggestions' });
   #error = h('div');
   #actions = h('span', { class: 'actions push' });
@@ -42,7 +43,7 @@ class RangePage {
     this.chart = new Chart('Loss against learning rate', LINES, new Together(), { signal, x: RATES });
     this.chart.tools.append(toggle('all of the loss', (on) => { this.#whole = on; this.#clip(); }), toggle('log', (on) => this.chart.setLog(on)));
     put(root, h('p', { class: 'crumbs' }, h('a', { href: '#/ranges' }, 'Range tests'), ' / ', h('code', {}, id)), h('div', { class: 'head' }, this.title, this.#status.element, this.#actions), this.#line, this.trouble.element, this.#error,
-      h('div', { class: 'charts' }, this.chart.element), h('section', { class: 'card', 'aria-label': 'Suggestions' }, h('h2', {}, 'Suggestions'), this.#found),
+      h('div', { class: 'charts' }, this.chart.element), h('section', { class: 'card', 'aria-label': 'Suggestions' }, h('h2', {}, 'Suggestions'), this.#meaning, this.#found),
       h('div', { class: 'actions downloads', role: 'group', 'aria-label': 'Download' }, h('span', { class: 'quiet' }, 'Download:'), FORMS.map(([name, accept, ending]) => h('button', { type: 'button', class: 'small', onclick: () => download(this.base, accept, `${shortId(id).replace('…', '')}.${ending}`).catch(this.trouble.acted) }, name))), this.#spec);
   }
 
@@ -75,6 +76,8 @@ class RangePage {
     const marks = rates.map((rate, at) => ({ at: rate, tone: 'event', sign: String(at + 1), row: rank.get(rate) % 3 }));
     this.#clip();
     this.chart.draw([test.lr, test.loss, test.smoothed], test.diverged_at ? [...marks, { at: test.diverged_at, tone: 'c3', sign: 'diverged', row: 3 }] : marks);
+    setText(this.#meaning, test.landmarks && test.suggestions.length ? `The bottom, ${number(test.landmarks.bottom, 3)}, is the middle of the rates at which the smoothed loss was about at its lowest. Each suggestion is a multiple of it.` : '');
+    this.#meaning.hidden = !this.#meaning.textContent;
     put(this.#found, test.suggestions.map((one) => suggestion(one, rates.indexOf(one.lr) + 1, test)), test.suggestions.length ? null : h('li', { class: 'quiet' }, test.advice ?? (LIVE.has(test.status) ? 'They come when the test has ended.' : 'None.')));
     if (!this.#spec.firstChild) put(this.#spec, h('details', { class: 'card' }, h('summary', {}, 'Spec as JSON'), code(JSON.stringify(test.spec, null, 2))));
   }

@@ -118,5 +118,5 @@ function jobTable({ jobs, model, metric }) {
     const cells = [h('a', { href: `#/jobs/${encodeURIComponent(job.id)}`, title: job.id }, shortId(job.id)), job.arm, String(job.seed), pill(job.status).element, `${integer(job.step)} / ${integer(job.total_steps)}`, fixed(job.validation), fixed(job.test), version];
     return h('tr', {}, cells.map((cell, at) => h('td', { 'data-label': COLUMNS[at], class: at > 3 && at < 7 ? 'num' : null }, cell)));
   });
-  return h('table', { class: 'dense trainings' }, h('caption', {}, `Validation and test: ${metricName(metric)} at the best evaluation`), h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
+  return h('table', { class: 'cards dense trainings' }, h('caption', {}, `Validation and test: ${metricName(metric)} at the best evaluation`), h('thead', {}, h('tr', {}, COLUMNS.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
 }

@@ -9,7 +9,7 @@ export function sweepTable(sweep) {
   const { target, metric } = sweep;
   const columns = ['Schedule', `${metricName(metric)}, mean of best validations`, '95 % interval', 'Best run', 'Minus the leader', 'Test', target ? `To reach ${number(target.value)}` : null, 'Mean LR', 'Final LR', 'Time', 'Seeds'].filter(Boolean);
   const rows = sweep.table.map((row, at) => h('tr', { 'data-winner': row.label === sweep.winner ? 'yes' : null }, cellsOf(row, at, sweep).map((cell, which) => (which ? h('td', { class: 'num', 'data-label': columns[which] }, cell) : h('th', { scope: 'row' }, cell)))));
-  const said = `${metricName(metric)}: each run counts with its best validation; the value is their mean over the seeds ± their standard deviation. Test is judged on the weights of that validation.`;
+  const said = `${metricName(metric)}: each run counts with its best validation; the value is their mean over the seeds ± their standard deviation. Test is judged on the weights of that validation. Time is a run's mean under a worker, reading the data included, waiting and pauses not; runs at the same time slow each other down, so compare steps before seconds.`;
   return h('table', { class: 'cards dense sweep-table' }, h('caption', {}, said), h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, rows));
 }
 
