@@ -137,6 +137,20 @@ def test_a_chart_has_every_layer_and_marks_findings(client: httpx.Client, job: T
     assert png.content.startswith(b"\x89PNG")
 
 
+def test_a_layer_that_a_logarithmic_chart_cannot_draw_is_not_in_its_legend(
+    client: httpx.Client, job: TrainedJob
+) -> None:
+    told(job, *(sample(t, first=0.0) for t in range(20)))
+    answer = client.get(flow_of(job), headers={"Accept": "image/svg+xml"})
+    words = [t.text or "" for t in ET.fromstring(answer.text).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
+    # By panel: tables.0 has no update ratio, body.0 no gradient; only body.0 has shares of zeros.
+    assert [w for w in words if w in {"tables.0", "body.0", "head"}] == [
+        *("tables.0", "head"),
+        *("body.0", "head"),
+        "body.0",
+    ]
+
+
 def test_another_form_and_another_job_are_problems(client: httpx.Client, job: TrainedJob) -> None:
     assert client.get(flow_of(job), headers={"Accept": "text/csv"}).status_code == 406
     assert client.get("/v1/training_jobs/job_1/gradients").status_code == 404
