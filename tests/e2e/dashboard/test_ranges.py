@@ -65,6 +65,8 @@ def test_a_range_test_is_asked_for_watched_read_and_used(signed_in: Page, served
     peak = signed_in.locator(".suggestions li", has_text="Peak of a decaying schedule")
     rate = float(peak.locator(".rate").inner_text())
     assert 0.005 < rate < 0.1
+    meaning = signed_in.get_by_text("Each suggestion is a multiple of it.").inner_text()
+    assert rate == pytest.approx(1.2 * float(meaning.split(",")[1]), rel=0.05)  # two digits of the rate
     with served.gateway.client() as client:
         newest = running_job(client, database, model="other")
     peak.get_by_role("link", name="Use it").click()
