@@ -159,11 +159,11 @@ def test_a_link_to_a_schedule_that_is_refused_says_that_it_has_no_curve(
     signed_in.goto(f"{served.address}/#/schedules?state={state}")
     expect(signed_in.get_by_text("is refused; there is no curve of it.")).to_be_visible()
     expect(signed_in.locator("figure.chart").first).to_be_hidden()
-    expect(signed_in.locator(".breakpoints")).to_be_hidden()
+    expect(signed_in.get_by_role("region", name="Figures", exact=True)).to_be_hidden()
     write(signed_in, {"name": "constant", "base_lr": 0.25})
     expect(figures(signed_in, "early")).to_contain_text("0.25")
     expect(signed_in.locator("figure.chart").first).to_be_visible()
-    expect(signed_in.locator(".breakpoints")).to_be_visible()
+    expect(signed_in.get_by_role("region", name="Figures", exact=True)).to_be_visible()
 
 
 def test_what_is_refused_reads_as_a_sentence_with_its_place(playground: Page, complaints: list[str]):

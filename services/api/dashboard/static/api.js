@@ -2,13 +2,15 @@
 
 import { key, refuseKey } from './session.js';
 
-/** Where the detail of a problem points to its errors: the page shows them right beneath. */
+/** How the detail of a problem points to its errors. */
 const POINTER = /; errors says \w+$/;
 
-/** A refused or failed request; `errors` name the places of bad input. */
+/** A refused or failed request; `errors` name the places of bad input, and a message that `isPointer` only leads to them. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super((problem.detail || problem.title || `the server answered ${status}`).replace(POINTER, ''));
+    const said = problem.detail || problem.title || `the server answered ${status}`;
+    super(said.replace(POINTER, ''));
+    this.isPointer = POINTER.test(said);
     this.status = status;
     this.code = problem.code ?? '';
     this.errors = Array.isArray(problem.errors) ? problem.errors : [];

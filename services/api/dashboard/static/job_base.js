@@ -44,7 +44,7 @@ export class JobBase {
     this.#jobs = jobs.data.filter((job) => job.spec?.net);
     this.#datasets = datasets.data.filter((dataset) => dataset.status === 'ready');
     if (chosen) await this.#find(chosen, signal);
-    put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${job.spec.model} · ${job.spec.net.name} · ${isRangeTest(job.id) ? 'range test ' : ''}${shortId(job.id)}`))),
+    put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${isRangeTest(job.id) ? 'range test · ' : ''}${job.spec.model} · ${job.spec.net.name} · ${shortId(job.id)}`))),
       h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => this.#sampleOption(sample))));
     this.source.value = this.#jobs.find((job) => job.id === chosen)?.id ?? this.#jobs[0]?.id ?? this.#fitting();
     this.#take(this.source.value);

@@ -26,7 +26,7 @@ export function errorBox(error) {
   const places = (error.errors ?? []).map((entry) => h('li', {}, entry.loc?.length ? [placed(entry.loc), ': '] : null, entry.message));
   return h('div', { class: 'notice', 'data-tone': 'bad', role: 'alert' },
     h('strong', {}, TITLES[error.status] ?? 'That did not work'),
-    h('p', {}, error.message),
+    error.isPointer && places.length ? null : h('p', {}, error.message),
     places.length ? h('ul', { class: 'places' }, places) : null,
     HINTS[error.status] ? h('p', { class: 'quiet' }, HINTS[error.status]) : null);
 }

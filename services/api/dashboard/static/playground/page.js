@@ -59,6 +59,7 @@ function originOf(query) {
 class Playground {
   #draft = { label: 'draft', schedule: FIRST };
   #curve = null;
+  #asked = null;
   #wrongRun = { draft: [], others: [] };
 
   constructor(root, { entries, query, state, signal, trouble }) {
@@ -162,14 +163,17 @@ class Playground {
 
   async #askOthers() {
     const { entries } = this.comparison;
+    const run = this.run.value;
+    const asked = Symbol('question');
+    this.#asked = asked;
     try {
-      const found = entries.length ? await previewAll(entries, this.run.value, { signal: this.signal }) : [];
-      if (entries !== this.comparison.entries) return;
+      const found = entries.length ? await previewAll(entries, run, { signal: this.signal }) : [];
+      if (asked !== this.#asked) return;  // a later question was answered first, or will be
       this.#markRun({ others: [] });
       this.comparison.told(found);
       this.#draw();
     } catch (error) {
-      if (this.signal.aborted) return;
+      if (this.signal.aborted || asked !== this.#asked) return;
       if (error.status === 422) this.#markRun({ others: inSchedule(error) });
       else this.trouble.asked(error);
     }

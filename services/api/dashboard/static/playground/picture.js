@@ -12,7 +12,7 @@ export class Picture {
   #together = new Together();
   #isDrawn = false;
   #figures = h('div', { class: 'scroll' });
-  #points = h('details', { class: 'breakpoints', hidden: true });
+  #points = h('details', { class: 'breakpoints' });
   #note = h('p', { class: 'wrong', role: 'status', hidden: true });
 
   constructor({ signal }) {
@@ -22,7 +22,7 @@ export class Picture {
     this.marked = true;
     this.momentum.element.hidden = true;
     this.element = h('div', { class: 'charts' }, this.rate.element, this.momentum.element, this.#note);
-    this.figures = h('section', { class: 'card', 'aria-label': 'Figures' }, this.#figures, this.#points);
+    this.figures = h('section', { class: 'card', 'aria-label': 'Figures', hidden: true }, this.#figures, this.#points);
   }
 
   /** Tell that the `what` as it stands is refused, and whether an older curve of it is drawn; null when nothing is. */
@@ -54,7 +54,7 @@ export class Picture {
     if (moving.length) lay(this.momentum, moving, ({ curve }) => curve.momentum, marks);
     put(this.#figures, figures(lines));
     this.#list(lines[0].curve);
-    this.#points.hidden = false;
+    this.figures.hidden = false;
   }
 
   #list(curve) {
