@@ -117,7 +117,7 @@ def test_a_name_that_came_twice_is_refused_before_the_last_one_wins(
 
 def test_a_body_that_is_no_json_is_told_where_it_breaks_or_what_it_should_be(client: httpx.Client) -> None:
     broken = client.post(JOBS, content='{"model": films}', headers={"Content-Type": "application/json"})
-    message = "wanted well-formed JSON; it is not at character 11 (line 1, column 11)"
+    message = "wanted well-formed JSON; it breaks at character 11 (line 1, column 11)"
     assert (broken.status_code, broken.json()["errors"]) == (422, [{"loc": [], "message": message}])
     for headers in ({"Content-Type": "text/plain"}, {}):
         plain = client.post(JOBS, content='{"model": "films"}', headers=headers)

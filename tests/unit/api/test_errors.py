@@ -176,7 +176,7 @@ def test_broken_json_is_told_where_it_breaks(text: str, where: str) -> None:
         json.loads(text)
     error = {"type": "json_invalid", "loc": ("body", caught.value.pos), "msg": "", "input": {}}
     read = document(answer_error(RequestValidationError([error], body=text)))
-    message = f"wanted well-formed JSON; it is not at {where}"
+    message = f"wanted well-formed JSON; it breaks at {where}"
     assert read["errors"] == [{"loc": [], "message": message}]
 
 
@@ -184,7 +184,7 @@ def test_broken_json_in_a_part_of_a_form_is_told_its_line() -> None:
     with pytest.raises(ValidationError) as caught:
         Cat.model_validate_json(b'{\n "kind" "cat"}')
     (finding,) = findings_of(caught.value.errors())
-    wanted = "wanted well-formed JSON; it is not at line 2, column 9"
+    wanted = "wanted well-formed JSON; it breaks at line 2, column 9"
     assert (finding.loc, finding.message) == ((), wanted)
 
 
