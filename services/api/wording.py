@@ -128,10 +128,8 @@ def broken_json(error: Mapping[str, Any], body: object) -> str:
     if isinstance(at, int) and isinstance(body, str):
         line, column = body.count("\n", 0, at) + 1, at - body.rfind("\n", 0, at)
         return f"wanted well-formed JSON; it breaks at character {at + 1} (line {line}, column {column})"
-    said = re.search(r" at line \d+ column \d+$", str(error.get("ctx", {}).get("error", "")))
-    return "wanted well-formed JSON" + (
-        f"; it is not{said[0].replace(' column', ', column')}" if said else ""
-    )
+    said = re.search(r"line (\d+) column (\d+)$", str(error.get("ctx", {}).get("error", "")))
+    return f"wanted well-formed JSON{f'; it breaks at line {said[1]}, column {said[2]}' if said else ''}"
 
 
 def _no_field(loc: tuple[str | int, ...], fields: Collection[str]) -> str:
