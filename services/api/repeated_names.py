@@ -21,13 +21,22 @@ Pairs = list[tuple[str, Any]]
 Path = tuple["Path", str | int] | None
 """The path of what holds a value, and its name or index there; short however deep it stands."""
 
+Place = tuple[str | int, ...]
+
+DEEPEST = 20
+"""So many outer parts of a place are told; what stands deeper in a body is not read by any call."""
 MOST_LOOKED_AT = 100_000
 """Objects and lists that are searched for the place of what repeats; a body may hold millions."""
 SOMEWHERE = Finding((), "somewhere in this body a name came twice in one object; wanted it once")
 
 
 async def check_names(request: Request) -> None:
-    """Raise `Refused` when an object of a request's body has a name twice; what is no JSON passes."""
+    """Raise `Refused` when an object of a request's body has a name twice; what is no JSON passes.
+
+    So does what does not say that it is JSON: the parser behind refuses it for that.
+    """
+    if "json" not in request.headers.get("content-type", ""):
+        return
     findings = list(islice(repeated_names(await request.body()), MOST_FINDINGS))
     if findings:
         raise Refused(WHERE, code="invalid_request", findings=findings)
@@ -58,8 +67,10 @@ def _placed(whole: Nest, repeating: dict[int, Pairs]) -> list[Finding]:
         pairs = repeating.pop(id(value), None)
         if pairs is not None:
             times = Counter(name for name, _ in pairs)
-            found += [_finding(path, name, came) for name, came in times.items() if came > 1]
-            if not repeating:
+            again = ((name, came) for name, came in times.items() if came > 1)
+            place = _place(path)
+            found += [_finding(place, *one) for one in islice(again, MOST_FINDINGS - len(found))]
+            if not repeating or len(found) == MOST_FINDINGS:
                 break
     return found
 
@@ -82,9 +93,15 @@ def _inside(value: Nest, path: Path) -> Iterator[tuple[Nest, Path]]:
     yield from ((held, (path, part)) for part, held in parts if isinstance(held, dict | list))
 
 
-def _finding(path: Path, name: str, came: int) -> Finding:
-    loc: tuple[str | int, ...] = (shown_name(name),)
+def _place(path: Path) -> Place:
+    """Return where an object stands, as far in as anybody would look."""
+    inmost_first: list[str | int] = []
     while path is not None:
         path, part = path
-        loc = (part if isinstance(part, int) else shown_name(part), *loc)
-    return Finding(loc, f"wanted this name once; came {came} times")
+        inmost_first.append(part)
+    outer = inmost_first[: -DEEPEST - 1 : -1]
+    return tuple(part if isinstance(part, int) else shown_name(part) for part in outer)
+
+
+def _finding(place: Place, name: str, came: int) -> Finding:
+    return Finding((*place, shown_name(name)), f"wanted this name once; came {came} times")

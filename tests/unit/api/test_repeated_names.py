@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from services.api.repeated_names import repeated_names
+from services.api.errors import MOST_FINDINGS
+from services.api.repeated_names import DEEPEST, repeated_names
 
 CANARY = "Jane Doe 1970-01-01"
 
@@ -60,7 +61,12 @@ def test_behind_very_many_values_it_is_told_without_its_place() -> None:
     assert "a name came twice in one object" in finding.message
 
 
-def test_of_names_very_deep_inside_the_place_is_told_too() -> None:
-    depth = 300
-    body = '{"a": ' * depth + '{"b": 1, "b": 2}' + "}" * depth
-    assert places(body) == [(*["a"] * depth, "b")]
+def test_of_names_very_deep_inside_the_outermost_parts_of_the_place_are_told() -> None:
+    body = '{"top": ' + '{"a": ' * 300 + '{"b": 1, "b": 2}' + "}" * 301
+    assert places(body) == [("top", *["a"] * (DEEPEST - 1), "b")]
+
+
+def test_of_very_many_the_first_are_told_and_no_more_are_made() -> None:
+    """As many as an answer shows, even of one object; each costs its place."""
+    many = "{" + ", ".join(f'"n{n}": 1, "n{n}": 2' for n in range(10_000)) + "}"
+    assert places(many) == [(f"n{n}",) for n in range(MOST_FINDINGS)]
