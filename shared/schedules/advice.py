@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -11,7 +12,7 @@ from shared.schedules.resolved import ResolvedSchedule
 
 Loc = tuple[str | int, ...]
 FEW = 64
-"""Of a phase with more corners only what comes after the last one is searched for rates of 0."""
+"""Of a phase with more corners only what lies before the first and after the last is searched for zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,21 @@ def _stretches_at_zero(resolved: ResolvedSchedule) -> list[tuple[int, int]]:
     """Return the steps [begin, end) at rate 0, as far as they are searched; phases may share a stretch."""
     found: list[tuple[int, int]] = []
     for begin, end in _one_way(resolved):
-        if resolved.lr(begin) == 0.0:
-            past = end if resolved.lr(end - 1) == 0.0 else begin + 1
-            joined = found.pop()[0] if found and found[-1][1] == begin else begin
+        first, past = _zeros(resolved.lr, begin, end)
+        if first < past:
+            joined = found.pop()[0] if found and found[-1][1] == first else first
             found.append((joined, past))
     return found
+
+
+def _zeros(lr: Callable[[int], float], begin: int, end: int) -> tuple[int, int]:
+    """Return the steps [first, past) at rate 0 of a leg; they lie at one end of it, if anywhere."""
+    leg, at_begin, at_end = range(begin, end), lr(begin) == 0.0, lr(end - 1) == 0.0
+    if not (at_begin or at_end):
+        return begin, begin
+    first = begin if at_begin else begin + bisect_left(leg, True, key=lambda t: lr(t) == 0.0)
+    past = end if at_end else begin + bisect_left(leg, True, key=lambda t: lr(t) != 0.0)
+    return first, past
 
 
 def _one_way(resolved: ResolvedSchedule) -> Iterator[tuple[int, int]]:
@@ -92,5 +103,6 @@ def _one_way(resolved: ResolvedSchedule) -> Iterator[tuple[int, int]]:
 
 def _legs(steps: int, corners: Sequence[Corners]) -> list[tuple[int, int]]:
     few = sum(len(one.steps) for one in corners) <= FEW
-    inside = {step for one in corners for step in (one.steps if few else one.steps[-1:])}
-    return list(pairwise(sorted({0, *inside, steps})))[0 if few else -1 :]
+    inside = {step for one in corners for step in (one.steps if few else (*one.steps[:1], *one.steps[-1:]))}
+    legs = list(pairwise(sorted({0, *inside, steps})))
+    return legs if few else [legs[0], legs[-1]]

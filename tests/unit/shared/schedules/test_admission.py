@@ -232,6 +232,13 @@ WARNED = {
         1000,
         ("begins_dropped", at(0, "offset")),
     ),
+    "dead start of more cycles than are looked at one by one": (
+        {"phases": [{**cyclic(base_lr=0.0, step_size_up="5st"), "duration": "rest"}]},
+        cyclic(step_size_up="5st"),
+        1000,
+        1000,
+        ("starts_at_zero", at(0)),
+    ),
     "dead start": (
         {"name": "linear", "base_lr": 0.1, "start_factor": 0.0},
         {"name": "linear", "base_lr": 0.1, "start_factor": 0.001},
@@ -341,8 +348,9 @@ def test_the_warning_of_an_idle_base_says_where_the_rates_in_use_stand():
             101,
         ),
         ([{"name": "polynomial", "duration": "rest", "total_iters": "998st"}], 998, 2),
+        ([{"name": "exponential", "duration": "rest", "gamma": 1e-30, "decay_steps": "10st"}], 108, 892),
     ],
-    ids=["held", "from the start", "over a border", "two at the end"],
+    ids=["held", "from the start", "over a border", "two at the end", "too small for a double"],
 )
 def test_the_warning_of_a_rate_of_zero_counts_its_updates(
     written: list[dict[str, object]], begin: int, updates: int
