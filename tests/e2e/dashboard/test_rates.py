@@ -122,8 +122,10 @@ def test_the_schedule_of_a_fork_is_taken_up_at_the_rate_that_it_began_with(
     arm = signed_in.get_by_label("Schedule 1 as JSON")
     expect(signed_in.get_by_label("Name of schedule 1")).to_have_value("linear")
     assert json.loads(arm.input_value())["phases"][0]["lr"] == 0.1
+    expect(signed_in.get_by_label("Epochs", exact=True)).to_have_value("15")  # those 60 steps, 4 to an epoch
     signed_in.get_by_label("Start from").select_option(job.id)
     expect(signed_in.get_by_label("Name of schedule 1")).to_have_value("constant")
+    expect(signed_in.get_by_label("Epochs", exact=True)).to_have_value("25")
     signed_in.locator(".arms summary").click()
     arm.fill('{"name": "constant", "base_lr": 0.2}')
     signed_in.get_by_label("Start from").select_option(fork)

@@ -3,6 +3,7 @@
 import { get } from './api.js';
 import { freshId, h, put } from './dom.js';
 import { shortId } from './format.js';
+import { specOf } from './job_schedule.js';
 import { read } from './playground/fields.js';
 import { written } from './playground/editor.js';
 import { SAMPLES, fits } from './samples.js';
@@ -22,7 +23,7 @@ export class JobBase {
     this.without = without;
     this.onTaken = onTaken;
     this.trouble = trouble;
-    this.source = h('select', { id: freshId('source'), onchange: () => this.#take(this.source.value) });
+    this.source = h('select', { id: freshId('source'), onchange: () => this.#taken(this.source.value, signal) });
     this.model = h('input', { type: 'text', id: freshId('model'), autocomplete: 'off', oninput: () => this.#put('model', this.model.value) });
     this.dataset = h('select', { id: freshId('dataset'), onchange: () => this.#put('dataset', this.dataset.value) });
     this.numbers = Object.fromEntries(NUMBERS.filter(([name]) => !without.includes(name)).map(([name]) => [name, h('input', { type: 'text', inputmode: 'numeric', id: freshId(name), oninput: () => this.#put(name, read(this.numbers[name].value)) })]));
@@ -47,7 +48,7 @@ export class JobBase {
     put(this.source, h('optgroup', { label: 'Jobs there are' }, this.#jobs.map((job) => h('option', { value: job.id }, `${isRangeTest(job.id) ? 'range test · ' : ''}${job.spec.model} · ${job.spec.net.name} · ${shortId(job.id)}`))),
       h('optgroup', { label: 'Samples' }, SAMPLES.map((sample) => this.#sampleOption(sample))));
     this.source.value = this.#jobs.find((job) => job.id === chosen)?.id ?? this.#jobs[0]?.id ?? this.#fitting();
-    this.#take(this.source.value);
+    await this.#take(this.source.value, signal);
   }
 
   /** Have what the address names among the jobs to start from; what is not there is said, and another taken. */
@@ -76,10 +77,15 @@ export class JobBase {
     return (SAMPLES.find((sample) => this.#datasetOf(sample)) ?? SAMPLES[0]).id;
   }
 
-  #take(id) {
+  #taken(id, signal) {
+    this.#take(id, signal).catch((error) => { if (!signal.aborted) this.trouble.acted(error); });
+  }
+
+  async #take(id, signal) {
     const job = this.#jobs.find((one) => one.id === id);
     const sample = SAMPLES.find((one) => one.id === id);
-    const spec = job ? job.spec : { model: sample.spec.model, dataset: this.#datasetOf(sample)?.id ?? '', ...sample.spec };
+    const spec = job ? await specOf(job, signal) : { model: sample.spec.model, dataset: this.#datasetOf(sample)?.id ?? '', ...sample.spec };
+    if (this.source.value !== id) return; // another was chosen meanwhile
     this.#spec = Object.fromEntries(Object.entries(spec).filter(([name]) => !this.without.includes(name)));
     this.#show(job);
   }

@@ -3,8 +3,8 @@
 import { get } from './api.js';
 
 /**
- * Return the schedule that `job` was asked for; where a fork's begins at `previous`, the rate that its parent had there
- * stands in its place. Lists leave that rate out: then the job is asked for.
+ * Return the schedule that `job` was asked for; where a fork's begins at `previous`, the rate that its parent had
+ * planned there stands in its place. Lists leave that rate out: then the job is asked for.
  */
 export async function ownSchedule(job, signal) {
   const { schedule } = job.spec;
@@ -13,6 +13,13 @@ export async function ownSchedule(job, signal) {
   const { resolved_schedule: resolved } = job.resolved_schedule ? job : await get(`/v1/training_jobs/${encodeURIComponent(job.id)}`, { signal });
   const begun = { ...first, lr: resolved?.parent_lr ?? 'previous' };
   return schedule.phases ? { ...schedule, phases: [begun, ...rest] } : begun;
+}
+
+/** Return what a job was asked for, as a training from step 0: of a fork with a schedule of its own as many epochs as that lasts. */
+export async function specOf(job, signal) {
+  if (!job.start_step) return job.spec;
+  const whole = job.resolved_schedule ? job : await get(`/v1/training_jobs/${encodeURIComponent(job.id)}`, { signal });
+  return { ...job.spec, epochs: Math.ceil(runOf(whole).total_steps / whole.steps_per_epoch) };
 }
 
 /** Return the updates that the schedule of a job is laid over (of a fork's own, those after its checkpoint) and those of an epoch. */

@@ -12,7 +12,7 @@ const FIELDS = [['lo', 'From', 1e-5, 'The first rate, far too low to do anything
 export function showNewRange(root, { query, signal }) {
   const trouble = new Trouble();
   const answer = h('div');
-  const base = new JobBase({ signal, trouble, chosen: query.job ?? '', without: ['schedule', 'publish', 'early_stopping', 'keep_checkpoints', 'judge'] });
+  const base = new JobBase({ signal, trouble, chosen: query.job ?? '', without: ['schedule'] });
   const inputs = Object.fromEntries(FIELDS.map(([name, , value]) => [name, h('input', { type: 'text', inputmode: 'decimal', id: freshId(name), value: String(value), autocomplete: 'off' })]));
   const spacing = h('select', { id: freshId('spacing') }, h('option', { value: 'exponential' }, 'exponential'), h('option', { value: 'linear' }, 'linear'));
   const button = h('button', { type: 'submit', class: 'main' }, 'Start the test');
