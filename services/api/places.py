@@ -29,12 +29,12 @@ def _trodden(loc: Sequence[str | int], body: object) -> Iterator[tuple[int, str 
     """Yield the parts of a place that a client wrote, each with its index and the value that it stands in."""
     at, parts = body, iter(enumerate(loc))
     for index, part in parts:
-        named = at.get("name") if isinstance(at, dict) and part not in at else None
-        if named is not None and part == "phases":
+        whole = at if isinstance(at, dict) and part not in at else {}
+        if part == "phases" and "name" in whole:
             if next(parts, None) is None:
                 yield index, "duration", at
             continue
-        if named == part and named is not None:
+        if whole.get("name") == part:
             continue
         yield index, part, at
         at = _inside(at, part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +11,7 @@ from shared.graphs.arrays import MAX_SIDE, shape_text
 from shared.graphs.drawing import number
 from shared.graphs.lexing import refusal
 from shared.graphs.operations import RULES, shown_name
+from shared.graphs.pointwise import POINTWISE
 from shared.graphs.program import Node, Program
 from shared.graphs.rules import Array, Arrays
 
@@ -74,6 +74,6 @@ def not_finite(node: Node, wrong: Array, operands: Arrays, *, by: int | None = N
     outside = None if fault is None else fault(operands, by)
     if outside is not None:
         return refusal(node.place, f"{what}; wanted {outside}")
-    by_way = math.isnan(worst) or node.op == "mean"  # whose sum may overflow where it would not itself
+    by_way = node.op not in POINTWISE  # a sum inside may overflow where the value itself would not
     cause = "since a number on the way is too large" if by_way else "too large"
     return refusal(node.place, f"{what}, {cause} for a double; wanted numbers up to ±1.8e308")

@@ -102,17 +102,19 @@ TOO_LARGE = "too large for a double; wanted numbers up to ±1.8e308"
         ("exp(x)*1e200*exp(-y)", {"x": 400, "y": 600}, f"the value of * is ∞ here, {TOO_LARGE}"),
         ("1e250*(x*1e-250)*1e250", {"x": 1}, f"the gradient of * is ∞ here, {TOO_LARGE}"),
         ("log(x)", {"x": 5e-324}, f"the gradient of log is ∞ here, {TOO_LARGE}"),
-        (
-            "u @ v",
-            {"u": [1e200, 1e200], "v": [1e200, -1e200]},
-            f"the value of @ is not a number here, since a number on the way is {TOO_LARGE}",
-        ),
     ],
 )
 def test_what_overflows_is_told_as_too_large(
     expression: str, values: dict[str, object], message: str
 ) -> None:
     assert refused(expression, **values).partition(": ")[2] == message
+
+
+def test_a_product_that_overflows_on_the_way_is_told_so():
+    """Whether ∞ − ∞ or ∞ comes of it hangs on whether the processor multiplies and adds in one."""
+    said = refused("u @ v", u=[1e200, 1e200], v=[1e200, -1e200]).partition(": ")[2]
+    way = f"since a number on the way is {TOO_LARGE}"
+    assert said in {f"the value of @ is {what} here, {way}" for what in ("∞", "not a number")}
 
 
 @pytest.mark.parametrize(
