@@ -215,6 +215,7 @@ def test_an_error_that_is_nobodys_is_raised_again() -> None:
         ),
         (("schedule", "phases", 0), {"schedule": {"name": "warp"}}, ["schedule"]),
         (("schedule", "phases", 0, "name"), {"schedule": {"name": "warp"}}, ["schedule", "name"]),
+        (("schedule", "phases", 0, "name"), {"schedule": {"name": None}}, ["schedule", "name"]),
         (("schedule", "phases"), {"schedule": {"name": "step", "duration": "1st"}}, ["schedule", "duration"]),
         (("schedule", "phases"), {"schedule": {"base_lr": 1.0}}, ["schedule", "phases"]),
         (
