@@ -47,7 +47,7 @@ class Curve:
 
 def load_curve(database: Database, *, job_id: str, query: CurveQuery) -> Curve:
     """Read a job's curve. Raises `NotFound`, and `Refused` for more raw points than one answer holds."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         stop = _stop(row, query)
         _refuse_too_many(query, stop)
@@ -103,13 +103,13 @@ def curve_answer(curve: Curve) -> CurveAnswer:
 
 def curve_csv(database: Database, *, job_id: str, query: CurveQuery) -> Iterator[str]:
     """Return the points as CSV of any length, page by page. Raises `NotFound` before the first page."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         planned = planned_rate(cx, row)
 
     def read(start: int, stop: int) -> PointColumns:
         # Each page has a transaction of its own: a slow client must not hold one open.
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             return read_curve(cx, job_id=row.id, from_step=start, to_step=stop)
 
     every = pages(read, _own(row, query), _stop(row, query))

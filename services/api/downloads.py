@@ -56,7 +56,7 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 def _chunks(database: Database, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
     """Yield the bytes, each chunk in a transaction of its own: a slow client must not hold one open."""
     for part in slices(blob, start=start, stop=stop):
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             chunk = read_slice(cx, blob=blob, part=part)
         yield chunk
 

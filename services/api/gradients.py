@@ -70,7 +70,7 @@ class Thinning:
 
 def load_flow(database: Database, *, job_id: str, points: int) -> Flow:
     """Read a job's gradient flow, about `points` samples of it. Raises `NotFound`."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         layers = read_layers(cx, job_id=row.id)
         total = count_samples(cx, job_id=row.id)

@@ -44,7 +44,7 @@ def ask(database: Database, *, job_id: str, body: ManualParams, asked: Asked) ->
 
 def listed(database: Database, *, job_id: str) -> LrEventsAnswer:
     """Return all requests and events of a job. Raises `NotFound`."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         requests, events = list_lr_requests(cx, job_id=row.id), list_lr_events(cx, job_id=row.id)
     by_request = {e.request_id: e for e in events if e.request_id is not None}

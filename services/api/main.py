@@ -74,15 +74,15 @@ def make_services(settings: Settings) -> Services:
     storage = Storage.of(settings)
 
     def load_keys() -> list[LiveKey]:
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             return live_keys(cx)
 
     def load_aliases() -> dict[tuple[str, str], int]:
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             return alias_versions(cx)
 
     def fetch(model: str, version: int) -> bytes:
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             return read_package(cx, name=model, version=version)
 
     return Services(

@@ -120,7 +120,7 @@ def answer(graph: NetGraph, query: NetGraphQuery) -> NetGraphAnswer:
 def stored_graph(database: Database, query: NetGraphQuery) -> NetGraph:
     """Read the graph of a version's package alone. Raises `NotFound` where the package holds none."""
     member, missing = MEMBERS[query.level]
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_version(cx, name=query.model, version=query.version)
         try:
             text = read_member(open_blob(cx, blob=row.blob()), member)
@@ -145,7 +145,7 @@ def onnx_content(database: Database, query: NetGraphQuery) -> Content:
 
 
 def _span(database: Database, query: NetGraphQuery) -> tuple[VersionRow, Span | None]:
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_version(cx, name=query.model, version=query.version)
         try:
             return row, find_member(open_blob(cx, blob=row.blob()), "model.onnx")

@@ -31,7 +31,7 @@ class Promotion:
 
 def present_alias(database: Database, place: AliasPlace) -> AliasRow:
     """Return where an alias points. Raises `NotFound`."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_alias(cx, model=place.model, alias=place.alias)
     if row is None:
         raise NotFound("no such alias", code="alias_not_found")

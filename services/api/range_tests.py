@@ -114,7 +114,7 @@ def get_range_test(cx: Connection, *, test_id: str) -> jobs.JobRow:
 
 def load_range_test(database: Database, *, test_id: str) -> RangeTest:
     """Read a range test with its curve. Raises `NotFound`."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         row = get_range_test(cx, test_id=test_id)
         points = read_curve(cx, job_id=row.id)
     spec = RangeTestSpec.model_validate(row.spec)
@@ -126,7 +126,7 @@ def load_range_test(database: Database, *, test_id: str) -> RangeTest:
 
 def list_range_tests(database: Database, *, limit: int, after: UUID | None) -> list[RangeTestSummary]:
     """Return at most `limit` tests, newest first."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         rows = jobs.list_jobs(cx, limit=limit, after=after, only=TESTS)
     return [range_test_summary(row) for row in rows]
 

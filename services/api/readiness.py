@@ -25,7 +25,7 @@ def readiness(database: Database, *, keys: bool, aliases: bool) -> ReadyAnswer:
     """Return what this gateway can do now; it never raises for a database that is away."""
     answers, matches = True, False
     try:
-        with database.begin() as cx:
+        with database.snapshot() as cx:
             matches = schema_matches(cx)
     except Unavailable:
         answers = False
@@ -64,7 +64,7 @@ class DatabaseCollector(Collector):
     def _read(self) -> list[Metric]:
         up = GaugeMetricFamily("gradus_db_up", "1 while the database answers")
         try:
-            with self._database.begin() as cx:
+            with self._database.snapshot() as cx:
                 counts, oldest, size = count_jobs(cx), oldest_queued_seconds(cx), database_bytes(cx)
         except Unavailable:
             up.add_metric([], 0)

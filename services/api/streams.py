@@ -114,7 +114,7 @@ class CurveStreams:
         return self._follow(job_id, watch, Place(after, after))
 
     def _row(self, job_id: UUID) -> JobRow:
-        with self._database.begin() as cx:
+        with self._database.snapshot() as cx:
             return get_training(cx, job_id=job_id)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -178,7 +178,7 @@ class CurveStreams:
         return await asyncio.shield(reading)
 
     def _read_page(self, row: JobRow, point: int, evaluation: int) -> Page:
-        with self._database.begin() as cx:
+        with self._database.snapshot() as cx:
             points = read_points(cx, job_id=row.id, after=point, limit=PAGE_POINTS)
             evaluations = read_evaluations(cx, job_id=row.id, after=evaluation)
             planned = planned_rate(cx, row)

@@ -148,7 +148,7 @@ class Submission:
 
     def sample(self, dataset_id: UUID) -> list[dict[str, Any]]:
         """Return the first rows of a ready data set as they were read. Raises `NotFound` and `Conflict`."""
-        with self.database.begin() as cx:
+        with self.database.snapshot() as cx:
             row = datasets.get_dataset(cx, dataset_id=dataset_id)
         if row.status != DatasetStatus.READY:
             raise Conflict(

@@ -37,8 +37,9 @@ class PoolUsage:
 class Database:
     """A pool of connections to one PostgreSQL database.
 
-    `begin()` gives a transaction; `retrying()` repeats one until the server answers again. Losing the
-    server, a lock wait that is too long, a deadlock or an exhausted pool raise `Unavailable`.
+    `begin()` gives a transaction that writes, `snapshot()` one that only reads; `retrying()` repeats one
+    until the server answers again. Losing the server, a lock wait that is too long, a deadlock or an
+    exhausted pool raise `Unavailable`.
     """
 
     def __init__(
@@ -70,11 +71,24 @@ class Database:
                 "options": _session_options(statement_timeout_seconds, idle_timeout_seconds),
             },
         )
+        self._reader = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a transaction: committed at the end, rolled back when anything is raised."""
         with _driver_errors_named(), self._engine.begin() as cx:
+            yield cx
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction in which every query sees the same moment, and nothing can be written.
+
+        Under `begin()` each query sees what was committed just before it, so that an answer put together
+        from several of them could contradict itself.
+        """
+        with _driver_errors_named(), self._reader.begin() as cx:
             yield cx
 
     def retrying(self, work: Callable[[Connection], T], *, patience_seconds: float) -> T:

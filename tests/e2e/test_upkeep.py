@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -36,8 +36,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def launchers(home: Path) -> list[psutil.Process]:
-    """The processes `services.standalone` of a home."""
-    found = []
+    """The processes `services.standalone` of a home, less those that they start and that are not yet others.
+
+    A process that was just forked has the launcher's command line until it runs its own program.
+    """
+    found: dict[int, psutil.Process] = {}
+    started_by: dict[int, int] = {}
     for process in psutil.process_iter():
         try:
             ours = process.environ().get("GRADUS_HOME") == str(home)
@@ -46,19 +50,27 @@ def launchers(home: Path) -> list[psutil.Process]:
                 and "services.standalone" in process.cmdline()
                 and process.status() != psutil.STATUS_ZOMBIE
             ):
-                found.append(process)
+                started_by[process.pid] = process.ppid()
+                found[process.pid] = process
         except psutil.Error:
             continue
-    return found
+    return [process for pid, process in found.items() if started_by[pid] not in found]
 
 
 def parts(home: Path) -> dict[str, psutil.Process]:
     """The processes that the launcher looks after, by name."""
     (launcher,) = launchers(home)
-    told = {child: " ".join(child.cmdline()) for child in launcher.children()}
-    return {
-        name: child for name, mark in MARKS.items() for child, line in told.items() if re.search(mark, line)
-    }
+    found: dict[str, psutil.Process] = {}
+    for child in launcher.children():
+        with suppress(psutil.Error):  # it may end while it is looked at
+            line = " ".join(child.cmdline())
+            found |= {name: child for name, mark in MARKS.items() if re.search(mark, line)}
+    return found
+
+
+def started_anew(home: Path, name: str, before: int) -> bool:
+    part = parts(home).get(name)
+    return part is not None and part.pid != before
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
@@ -94,12 +106,11 @@ def start_up(home: Path, port: int) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", MARKS)
 def test_a_killed_part_is_started_again_and_the_terminal_says_so(running: Installation, name: str) -> None:
+    assert eventually(lambda: name in parts(running.home))
     before = parts(running.home)[name].pid
     os.kill(before, signal.SIGKILL)
     assert eventually(lambda: f"{name} ended (signal 9); starting it again" in told(running))
-    assert eventually(
-        lambda: parts(running.home).get(name) is not None and parts(running.home)[name].pid != before
-    )
+    assert eventually(lambda: started_anew(running.home, name, before))
     assert eventually(lambda: ready(running.url))
     assert running.get("/v1/models")["data"] == []
 

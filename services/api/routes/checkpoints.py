@@ -26,7 +26,7 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 @router.get("/{checkpoint_id}/content", dependencies=[needs("read", "train")], responses=CONTENT)
 def read_checkpoint_content(checkpoint_id: str, request: Request, parts: Parts) -> Response:
     """Return a checkpoint as a safetensors file, whole or the range asked for."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         row = get_checkpoint(cx, checkpoint_id=parse_id("ckpt", checkpoint_id))
     name = f"step-{row.step}.safetensors"
     return blob_response(parts.database, blob=row.blob(), headers=request.headers, name=name)

@@ -55,7 +55,7 @@ async def upload_dataset(request: Request, parts: Parts, asked: AskedBy, respons
 @router.get("", dependencies=[needs("read", "data", "train")])
 def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[DatasetAnswer]:
     """List data sets, newest first."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         rows = list_datasets(cx, limit=limit + 1, after=cursor("ds", after))
     return Page(data=[dataset_answer(row) for row in rows[:limit]], has_more=len(rows) > limit)
 
@@ -63,7 +63,7 @@ def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[Datas
 @router.get("/{dataset_id}", dependencies=[needs("read", "data", "train")])
 def read_dataset(dataset_id: str, parts: Parts) -> DatasetAnswer:
     """Return one data set: its status, and what was found in it or why it was refused."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         return dataset_answer(get_dataset(cx, dataset_id=parse_id("ds", dataset_id)))
 
 

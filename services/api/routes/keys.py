@@ -32,7 +32,7 @@ def create(body: KeyRequest, parts: Parts, response: Response) -> NewKeyAnswer:
 @router.get("")
 def list_all(parts: Parts, wanted: Wanted) -> Page[KeyAnswer]:
     """List every key, revoked ones too, newest first."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         keys = [key_answer(row) for row in list_keys(cx)]
     return wanted.page(keys, known_by=lambda key: key.id)
 

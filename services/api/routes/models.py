@@ -73,7 +73,7 @@ Place = Annotated[AliasPlace, Depends(alias_place)]
 @router.get("", dependencies=SEES)
 def list_all(parts: Parts, wanted: Wanted) -> Page[ModelAnswer]:
     """List every model that has a version, by name."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         models, aliases = list_models(cx), aliases_by_model(cx)
     answers = [model_answer(one, aliases.get(one.name, ())) for one in models]
     return wanted.page(answers, known_by=lambda one: one.name)
@@ -82,7 +82,7 @@ def list_all(parts: Parts, wanted: Wanted) -> Page[ModelAnswer]:
 @router.get("/{name}", dependencies=SEES)
 def read_model(name: Name, parts: Parts) -> ModelAnswer:
     """Return a model, and where its aliases point."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         return model_answer(get_model(cx, name=name), list_aliases(cx, model=name))
 
 
@@ -91,7 +91,7 @@ def list_model_versions(
     name: Name, parts: Parts, limit: Limit = 20, after: Annotated[int | None, Query(ge=1, lt=2**31)] = None
 ) -> Page[VersionAnswer]:
     """List a model's versions, newest first, below version `after`."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         rows = list_versions(cx, name=name, limit=limit + 1, after=after)
         aliases = list_aliases(cx, model=name)
     return Page(data=[version_answer(v, aliases) for v in rows[:limit]], has_more=len(rows) > limit)
@@ -100,7 +100,7 @@ def list_model_versions(
 @router.get("/{name}/versions/{version}", dependencies=SEES)
 def read_version(name: Name, version: Version, parts: Parts) -> VersionAnswer:
     """Return one version: the job that made it, its metrics and its card."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         return version_answer(get_version(cx, name=name, version=version), list_aliases(cx, model=name))
 
 
@@ -152,7 +152,7 @@ def list_alias_history(
     place: Place, parts: Parts, limit: Limit = 100, after: Annotated[int | None, Query(ge=1, lt=2**31)] = None
 ) -> Page[AliasChangeAnswer]:
     """List the changes of an alias, newest first, before revision `after`."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         get_model(cx, name=place.model)
         found = list_alias_changes(cx, model=place.model, alias=place.alias, limit=limit + 1, before=after)
     shown = [AliasChangeAnswer.model_validate(c, from_attributes=True) for c in found[:limit]]

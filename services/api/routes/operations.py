@@ -40,6 +40,6 @@ def read_metrics(parts: Parts) -> Response:
 @router.get("/v1/workers", dependencies=[needs("read", "train")])
 def list_all_workers(parts: Parts, wanted: Wanted) -> Page[WorkerAnswer]:
     """List the workers on record by name, and when each was last heard."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         workers = [worker_answer(row) for row in list_workers(cx)]
     return wanted.page(workers, known_by=lambda worker: worker.worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -13,7 +14,7 @@ from services.api.negotiation import CSV, PNG, SVG, choose
 from services.api.rendering import documented_forms, render
 from services.api.schemas import Page
 from services.api.schemas.sweeps import SweepAnswer, SweepCurvesAnswer, SweepSummary
-from services.api.sweeps.answers import answer_in, list_summaries, read_answer, table_csv
+from services.api.sweeps.answers import list_summaries, read_answer, table_csv
 from services.api.sweeps.curves import Drawn, read_curves, sweep_chart
 from services.api.sweeps.submitting import submit_sweep
 from shared.db.sweeps import cancel_sweep
@@ -34,8 +35,7 @@ SWEEP: dict[int | str, dict[str, Any]] = {
 def create_sweep(spec: SweepSpec, parts: Parts, asked: AskedBy, response: Response) -> SweepAnswer:
     """Ask for a sweep; when any of its trainings cannot be run, none is created."""
     row = submit_sweep(parts.submission, spec, asked)
-    with parts.database.begin() as cx:
-        answer = answer_in(cx, sweep_id=row.id)
+    answer = read_answer(parts.database, sweep_id=row.id)
     response.headers["Location"] = f"{router.prefix}/{answer.id}"
     response.headers["Retry-After"] = "1"
     return answer
@@ -51,12 +51,13 @@ def list_all(parts: Parts, limit: Limit = 20, after: After = None) -> Page[Sweep
 @router.get("/{sweep_id}", dependencies=[needs("read", "train")], responses=SWEEP)
 def read_sweep(sweep_id: str, parts: Parts, metric: Metric = None, accept: Accept = None) -> Response:
     """Return a sweep's table, ties and sentence as JSON, its table as CSV, its curves as SVG or PNG."""
+    found = partial(read_answer, parts.database, sweep_id=parse_id("swp", sweep_id), metric=metric)
     if choose(accept, FORMS) == CSV:
-        lines = table_csv(read_answer(parts.database, sweep_id=sweep_id, metric=metric))
+        lines = table_csv(found())
         return Response(lines, media_type=CSV, headers={"Vary": "Accept"})
     return render(
         accept,
-        json=lambda: read_answer(parts.database, sweep_id=sweep_id, metric=metric).model_dump_json(),
+        json=lambda: found().model_dump_json(),
         chart=lambda: sweep_chart(parts.database, sweep_id=sweep_id, drawn=Drawn(metric=metric)),
     )
 
@@ -74,4 +75,4 @@ def cancel_trainings(sweep_id: str, parts: Parts) -> SweepAnswer:
     """Ask every training of a sweep that has not ended to end; finished ones keep their versions."""
     with parts.database.begin() as cx:
         row = cancel_sweep(cx, sweep_id=parse_id("swp", sweep_id))
-        return answer_in(cx, sweep_id=row.id)
+    return read_answer(parts.database, sweep_id=row.id)

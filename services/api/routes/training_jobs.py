@@ -59,7 +59,7 @@ def list_all(
 ) -> Page[JobSummary]:
     """List training jobs, newest first; `status=running` holds those that are pausing or cancelling too."""
     following = cursor("job", after)
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         rows = list_jobs(cx, limit=limit + 1, after=following, only=only)
     return Page(data=[job_summary(row) for row in rows[:limit]], has_more=len(rows) > limit)
 
@@ -67,7 +67,7 @@ def list_all(
 @router.get("/{job_id}", dependencies=[needs("read", "train")])
 def read_job(job_id: str, parts: Parts) -> JobAnswer:
     """Return one job: how far it is, what it was asked, and its schedule in whole steps."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         return job_answer(get_training(cx, job_id=parse_id("job", job_id)))
 
 
@@ -110,7 +110,7 @@ def list_job_events(
     job_id: str, parts: Parts, limit: Limit = 100, after: Annotated[int, Query(ge=0, lt=2**31)] = 0
 ) -> Page[EventAnswer]:
     """List a job's transitions with their causes, oldest first, behind `seq` = `after`."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         events = list_events(cx, job_id=row.id, after=after, limit=limit + 1)
     shown = [EventAnswer.model_validate(e, from_attributes=True) for e in events[:limit]]
@@ -120,7 +120,7 @@ def list_job_events(
 @router.get("/{job_id}/report", dependencies=[needs("read", "train")])
 def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
     """Return the evaluation beside its baselines on the same split, and who won."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         report = get_report(cx, job_id=get_training(cx, job_id=parse_id("job", job_id)).id)
     if report is None:
         raise NotFound("the job has no report yet; it is written when the job succeeds", code="no_report")
@@ -130,7 +130,7 @@ def read_job_report(job_id: str, parts: Parts) -> dict[str, Any]:
 @router.get("/{job_id}/checkpoints", dependencies=[needs("read", "train")])
 def list_job_checkpoints(job_id: str, parts: Parts, wanted: Wanted) -> Page[CheckpointAnswer]:
     """List the checkpoints kept of a job: its last, its best, and those that its spec asks to keep."""
-    with parts.database.begin() as cx:
+    with parts.database.snapshot() as cx:
         row = get_training(cx, job_id=parse_id("job", job_id))
         found = list_checkpoints(cx, job_id=row.id)
     return wanted.page([checkpoint_answer(c, row) for c in found], known_by=lambda one: one.id)

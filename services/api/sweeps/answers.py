@@ -22,10 +22,10 @@ from services.api.sweeps.record import Record, read_comparison
 from services.api.sweeps.standing import state
 from services.api.sweeps.verdict import sentence
 from shared.db import sweeps
-from shared.db.engine import Connection, Database
+from shared.db.engine import Database
 from shared.db.jobs import JobRow
 from shared.db.sweeps import SweepRow, Tally
-from shared.specs.ids import parse_id, public_id
+from shared.specs.ids import public_id
 
 CSV_HEAD = (
     *("label", "metric", "seeds", "failed"),
@@ -35,20 +35,16 @@ CSV_HEAD = (
 )
 
 
-def read_answer(database: Database, *, sweep_id: str, metric: str | None = None) -> SweepAnswer:
+def read_answer(database: Database, *, sweep_id: UUID, metric: str | None = None) -> SweepAnswer:
     """Return a sweep with its comparison. Raises `NotFound`, and `Refused` for a metric it does not have."""
-    with database.begin() as cx:
-        return answer_in(cx, sweep_id=parse_id("swp", sweep_id), metric=metric)
-
-
-def answer_in(cx: Connection, *, sweep_id: UUID, metric: str | None = None) -> SweepAnswer:
-    """Return a sweep with its comparison as this transaction sees it. Raises as `read_answer`."""
-    record = read_comparison(cx, sweep_id=sweep_id, metric=metric)
+    with database.snapshot() as cx:
+        record = read_comparison(cx, sweep_id=sweep_id, metric=metric)
+        tallies = sweeps.sweep_tallies(cx, sweep_ids=[sweep_id])
     comparison = compare(record)
     target = record.spec.target
     return SweepAnswer.model_validate(
         {
-            **sweep_summary(record.row, sweeps.sweep_tallies(cx, sweep_ids=[sweep_id])).model_dump(),
+            **sweep_summary(record.row, tallies).model_dump(),
             "spec": record.row.spec,
             "metric": record.metric,
             "metrics": metrics_of(record.spec.job.task),
@@ -82,7 +78,7 @@ def sweep_summary(row: SweepRow, tallies: Sequence[Tally]) -> SweepSummary:
 
 def list_summaries(database: Database, *, limit: int, after: UUID | None) -> list[SweepSummary]:
     """Return at most `limit` sweeps, newest first, each with how far it is."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         rows = sweeps.list_sweeps(cx, limit=limit, after=after)
         tallies = sweeps.sweep_tallies(cx, sweep_ids=[row.id for row in rows])
     return [sweep_summary(row, [t for t in tallies if t.sweep_id == row.id]) for row in rows]

@@ -48,7 +48,7 @@ class Lines:
 
 def read_curves(database: Database, *, sweep_id: str, drawn: Drawn) -> SweepCurvesAnswer:
     """Return the curves of a sweep, run by run and as means. Raises `NotFound`, `Refused`."""
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         lines = _lines(cx, sweep_id, drawn, runs=True)
     return SweepCurvesAnswer(
         sweep=public_id("swp", lines.record.row.id),
@@ -66,7 +66,7 @@ def sweep_chart(database: Database, *, sweep_id: str, drawn: Drawn) -> Chart:
 
     A schedule without a point yet has its plan alone.
     """
-    with database.begin() as cx:
+    with database.snapshot() as cx:
         lines = _lines(cx, sweep_id, drawn, runs=False)
     arms = range(len(lines.record.spec.schedules))
     means, plans = [_mean(lines, i) for i in arms], [_plan(lines.record, i, drawn) for i in arms]

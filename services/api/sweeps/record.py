@@ -1,4 +1,4 @@
-"""What the database holds of a sweep, read in one transaction for one metric."""
+"""What the database holds of a sweep at one moment, for one metric."""
 
 from __future__ import annotations
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from shared.db import sweep_curves
-from shared.db.engine import Database
+from shared.db import sweep_curves, sweeps
+from shared.db.engine import Connection, Database
 from shared.specs.ids import new_uuid
 from tests.support.gateway import Gateway
 from tests.support.rows import add_dataset
@@ -200,6 +203,30 @@ class TestComparing:
         assert seen["counts"] == {"queued": 3, "succeeded": 1}
         assert seen["sentence"].startswith("1 of 4 trainings have ended")
         assert (seen["leader"], seen["table"][0]["mean"]) == (None, pytest.approx(0.3))
+
+    def test_a_training_that_ends_while_the_answer_is_put_together_has_not_ended_in_any_of_it(
+        self, client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sweep = a_sweep(client, database, sweep_body(ready_dataset(database), seeds=[1]))
+        sweep.finish(sweep.claim()[0], value=0.4, test=0.2)
+        running, _, _ = sweep.claim()
+        tallies, late = sweeps.sweep_tallies, [running]
+
+        def tallies_of_a_moment_later(cx: Connection, *, sweep_ids: Sequence[UUID]) -> list[sweeps.Tally]:
+            if late:
+                sweep.finish(late.pop(), value=0.5, test=0.2)
+            return tallies(cx, sweep_ids=sweep_ids)
+
+        monkeypatch.setattr(sweeps, "sweep_tallies", tallies_of_a_moment_later)
+        for status, counts in (
+            ("running", {"running": 1, "succeeded": 1}),
+            ("succeeded", {"succeeded": 2}),
+        ):
+            found = sweep.read()
+            assert (found["status"], found["counts"]) == (status, counts)
+            assert Counter(job["status"] for job in found["jobs"]) == counts
+            versions = sum(job["model_version"] is not None for job in found["jobs"])
+            assert versions == counts["succeeded"]
 
     def test_a_schedule_that_diverged_with_a_seed_is_not_ranked(
         self, client: httpx.Client, database: Database

@@ -42,6 +42,27 @@ def test_an_exhausted_pool_is_unavailable(database_url: str, monkeypatch: pytest
     database.dispose()
 
 
+def test_a_snapshot_sees_one_moment_and_writes_nothing(database_url: str):
+    database = Database(database_url, application_name="t")
+    counted = text("SELECT count(*) FROM moments")
+    with database.begin() as cx:
+        cx.execute(text("CREATE TABLE moments (id integer)"))
+    with database.snapshot() as reader:
+        assert reader.execute(counted).scalar_one() == 0
+        with database.begin() as cx:
+            cx.execute(text("INSERT INTO moments VALUES (1)"))
+        assert reader.execute(counted).scalar_one() == 0
+    with database.snapshot() as reader:
+        assert reader.execute(counted).scalar_one() == 1
+        with pytest.raises(SQLAlchemyError, match="read-only transaction"):
+            reader.execute(text("INSERT INTO moments VALUES (2)"))
+    with database.begin() as cx:  # on the same connection, which writes again
+        cx.execute(text("INSERT INTO moments VALUES (3)"))
+        assert cx.execute(counted).scalar_one() == 2
+        cx.execute(text("DROP TABLE moments"))
+    database.dispose()
+
+
 def test_a_statement_that_takes_too_long_is_unavailable(database_url: str):
     database = Database(database_url, application_name="t", statement_timeout_seconds=0.1)
     with pytest.raises(Unavailable) as raised, database.begin() as cx:
