@@ -17,7 +17,8 @@ import httpx
 import psutil  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from tests.support.installation import ROOT, Installation, free_ports, installed, wait_until_ready
+from tests.support.installation import ROOT, Installation, installed, wait_until_ready
+from tests.support.ports import free_ports
 
 MARKS = {
     "postgres": "/postgres/cluster",

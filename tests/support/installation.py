@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
@@ -83,22 +84,6 @@ def stop_with_the_tests() -> None:
     """Have the kernel interrupt the installation when the tests are killed; runs in the forked child."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
-
-
-def free_ports(count: int) -> int:
-    """Return the first of `count` neighbouring ports that nobody listens on now."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, 7):
-        probes = []
-        try:
-            probes = [socket.create_server(("127.0.0.1", base + n)) for n in range(count)]
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-        if len(probes) == count:
-            return base
-    raise AssertionError("no free ports")
 
 
 @contextmanager

@@ -53,8 +53,7 @@ def read_sweep(sweep_id: str, parts: Parts, metric: Metric = None, accept: Accep
     """Return a sweep's table, ties and sentence as JSON, its table as CSV, its curves as SVG or PNG."""
     found = partial(read_answer, parts.database, sweep_id=parse_id("swp", sweep_id), metric=metric)
     if choose(accept, FORMS) == CSV:
-        lines = table_csv(found())
-        return Response(lines, media_type=CSV, headers={"Vary": "Accept"})
+        return Response(table_csv(found()), media_type=CSV, headers={"Vary": "Accept"})
     return render(
         accept,
         json=lambda: found().model_dump_json(),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installation import ROOT, free_ports
+from tests.support.installation import ROOT
+from tests.support.ports import free_ports
 
 FIRST_SECONDS = 600.0
 SERVING = "Serving until Ctrl-C."

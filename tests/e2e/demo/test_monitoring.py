@@ -17,7 +17,8 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from deploy.dashboard import dashboard
 from tests.e2e.demo.conftest import DemoRun
-from tests.support.installation import ROOT, free_ports
+from tests.support.installation import ROOT
+from tests.support.ports import free_ports
 
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 PROMETHEUS = shutil.which("prometheus") or os.environ.get("GRADUS_PROMETHEUS", "")

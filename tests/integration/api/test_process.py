@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from shared.db.tokens import new_token, token_digest
 from shared.specs.ids import new_uuid
 from tests.support.gateway import ALL_SCOPES, SECRET
 from tests.support.patience import until
+from tests.support.ports import free_ports
 from tests.support.training import running_job
 
 ROOT = Path(__file__).parents[3]
@@ -37,11 +37,6 @@ class Running:
     client: httpx.Client
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def answers(client: httpx.Client) -> bool:
     try:
         return client.get("/readyz").status_code == 200
@@ -52,7 +47,7 @@ def answers(client: httpx.Client) -> bool:
 @contextmanager
 def gateway_process(database_url: str, database: Database, tmp_path: Path) -> Iterator[Running]:
     """A gateway as a process of its own, ready, with a key of every scope."""
-    token, port = new_token(), free_port()
+    token, port = new_token(), free_ports()
     digest = token_digest(token.text, secret=SECRET.encode())
     with database.begin() as cx:
         create_key(cx, new=NewKey(id=new_uuid(), kid=token.kid, name="x", scopes=ALL_SCOPES, digest=digest))

@@ -24,14 +24,9 @@ from services.standalone.errors import CannotStart, InUse
 from services.standalone.postgres import EmbeddedPostgres, find_postgres
 from services.standalone.process import Launch, choose_way, run_once
 from services.standalone.valkey import EmbeddedValkey
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(server: EmbeddedPostgres, *statements: str) -> object:
@@ -147,8 +142,8 @@ def test_valkey_keeps_its_keys_when_it_is_killed(valkey: EmbeddedValkey) -> None
 
 def test_on_tcp_both_servers_ask_for_a_password(home: Path) -> None:
     postgres, valkey = (
-        EmbeddedPostgres(home / "p", port=free_port()),
-        EmbeddedValkey(home / "v", port=free_port()),
+        EmbeddedPostgres(home / "p", port=free_ports()),
+        EmbeddedValkey(home / "v", port=free_ports()),
     )
     postgres.start()
     valkey.start()

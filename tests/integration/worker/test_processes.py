@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from shared.db.engine import Database
 from shared.db.heartbeats import list_workers
 from shared.db.jobs import JobRow, get_job
 from shared.queue import Publisher
+from tests.support.ports import free_ports
 from tests.support.rows import add_job
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +44,7 @@ class Processes:
     def __init__(self, environment: dict[str, str], folder: Path, database: Database) -> None:
         self.environment, self.folder, self.database = environment, folder, database
         self.started: list[subprocess.Popen[bytes]] = []
-        self.ports = {"worker": free_port(), "sweeper": free_port()}
+        self.ports = {"worker": free_ports(), "sweeper": free_ports()}
 
     def start(self, code: str, **settings: str) -> subprocess.Popen[bytes]:
         ports = {f"GRADUS_{name.upper()}_METRICS_PORT": str(port) for name, port in self.ports.items()}
@@ -92,11 +92,6 @@ class Processes:
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture
@@ -163,7 +158,7 @@ def test_a_killed_worker_takes_its_children_along_and_another_one_finishes_the_j
     children = children_of(worker.pid)
     worker.kill()
     worker.wait()
-    processes.start(WORKER, GRADUS_WORKER_METRICS_PORT=str(free_port()))
+    processes.start(WORKER, GRADUS_WORKER_METRICS_PORT=str(free_ports()))
     row = processes.wait(job_id, finished, seconds=40)
     assert row.attempt == 2
     assert [pid for pid in children if Path(f"/proc/{pid}").exists() and not is_zombie(pid)] == []
