@@ -438,7 +438,9 @@ def test_two_owners_may_use_the_same_key(gateway: Gateway, client: httpx.Client,
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize("sweep_id", ["nothing", f"swp_{new_uuid()}", f"job_{new_uuid()}"])
+@pytest.mark.parametrize(
+    "sweep_id", ["nothing", f"swp_{new_uuid()}", f"job_{new_uuid()}"], ids=["no id", "no row", "another kind"]
+)
 def test_a_sweep_that_is_not_there_is_not_found(client: httpx.Client, sweep_id: str) -> None:
     for path in ("", "/curves"):
         answer = client.get(f"{SWEEPS}/{sweep_id}{path}")

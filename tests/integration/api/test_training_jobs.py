@@ -304,7 +304,9 @@ def test_a_checkpoint_can_be_fetched_whole_or_in_part(client: httpx.Client, data
     assert client.get(content, headers={"Range": "bytes=99999999-"}).status_code == 416
 
 
-@pytest.mark.parametrize("job_id", ["nothing", f"job_{new_uuid()}", f"ds_{new_uuid()}"])
+@pytest.mark.parametrize(
+    "job_id", ["nothing", f"job_{new_uuid()}", f"ds_{new_uuid()}"], ids=["no id", "no row", "another kind"]
+)
 def test_a_job_that_is_not_there_is_not_found(client: httpx.Client, job_id: str) -> None:
     for path in ("", "/events", "/report", "/checkpoints", "/curve", "/curve/stream"):
         answer = client.get(f"{JOBS}/{job_id}{path}")
