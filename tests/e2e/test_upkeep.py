@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.installation import ROOT, Installation, installed, wait_until_ready
 from tests.support.ports import free_ports
+from tests.support.processes import alive
 
 MARKS = {
     "postgres": "/postgres/cluster",
@@ -153,7 +154,7 @@ def test_a_killed_launcher_takes_every_process_with_it_and_the_next_start_keeps_
         assert {"postgres", "valkey", "worker", "sweeper", "gateway"} <= set(parts(home))
         process.kill()
         process.wait()
-        assert eventually(lambda: not any(p.is_running() and p.status() != "zombie" for p in mine))
+        assert eventually(lambda: not any(alive(p.pid) for p in mine))
     with up(home, port) as (process, same):
         assert same == key
         headers = {"Authorization": f"Bearer {key}"}

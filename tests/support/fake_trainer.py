@@ -126,7 +126,7 @@ def main() -> int:
     if not line:
         return 0
     order = json.loads(line)
-    print(f"fake trainer has job {order['job_id']}", flush=True)
+    print(f"fake trainer {os.getpid()} has job {order['job_id']}", flush=True)
     database = open_database(settings(), application_name="gradus-fake", pool_size=1)
     job_id = UUID(order["job_id"])
     try:

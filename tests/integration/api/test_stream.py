@@ -103,10 +103,13 @@ def test_a_client_that_comes_back_goes_on_right_behind_its_last_point(
     assert steps(follow(client, job, after=99)) == []
 
 
-def test_a_running_job_is_followed_as_it_grows(client: httpx.Client, job: TrainedJob) -> None:
+def test_a_running_job_is_followed_as_it_grows(
+    gateway: Gateway, client: httpx.Client, job: TrainedJob
+) -> None:
     found: list[Event] = []
     reader = threading.Thread(target=lambda: found.extend(follow(client, job)))
     reader.start()
+    until(lambda: gateway.app.state.services.streams.clients == 1)
     for first in range(0, 100, 10):
         job.progress(first, first + 10)
         time.sleep(0.1)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from tests.integration.api.test_process import gateway_process
 from tests.support.gateway import Gateway, gateway_settings, serving
 from tests.support.packages import tiny_diagnosis
 from tests.support.patience import until
+from tests.support.processes import children_of
 
 PATHS = ("/v1/training_jobs", "/v1/datasets", "/v1/models", "/v1/keys", "/v1/workers", "/readyz")
 
@@ -58,23 +59,18 @@ def asked(client: httpx.Client, path: str) -> tuple[httpx.Response, float]:
     return client.get(path), time.monotonic() - start
 
 
-def processes_of(postgres: EmbeddedPostgres) -> list[int]:
-    """Return the server's process and its children."""
-    parent = postgres.pid
-    tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [parent, *map(int, tasks)]
-
-
 @contextmanager
 def stunned(postgres: EmbeddedPostgres) -> Iterator[None]:
     """Let the server keep its connections and say nothing."""
-    processes = processes_of(postgres)
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
+    told: list[int] = []
     try:
+        for pid in (postgres.pid, *children_of(postgres.pid)):
+            with suppress(ProcessLookupError):  # a connection's process may have ended
+                os.kill(pid, signal.SIGSTOP)
+                told.append(pid)
         yield
     finally:
-        for pid in processes:
+        for pid in told:
             os.kill(pid, signal.SIGCONT)
 
 

@@ -25,6 +25,7 @@ from services.standalone.postgres import EmbeddedPostgres, find_postgres
 from services.standalone.process import Launch, choose_way, run_once
 from services.standalone.valkey import EmbeddedValkey
 from tests.support.ports import free_ports
+from tests.support.processes import alive
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,14 +46,6 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path("/proc", str(pid), "stat").read_text().split(") ")[1][0] != "Z"
 
 
 @pytest.fixture
@@ -141,10 +134,8 @@ def test_valkey_keeps_its_keys_when_it_is_killed(valkey: EmbeddedValkey) -> None
 
 
 def test_on_tcp_both_servers_ask_for_a_password(home: Path) -> None:
-    postgres, valkey = (
-        EmbeddedPostgres(home / "p", port=free_ports()),
-        EmbeddedValkey(home / "v", port=free_ports()),
-    )
+    port = free_ports(2)
+    postgres, valkey = EmbeddedPostgres(home / "p", port=port), EmbeddedValkey(home / "v", port=port + 1)
     postgres.start()
     valkey.start()
     try:
@@ -219,7 +210,7 @@ def test_the_servers_end_with_a_killed_owner_and_the_next_start_waits_for_them(h
     successor.start()
     try:
         assert ask(successor, "SELECT 1") == 1
-        assert eventually(lambda: not any(exists(pid) for pid in pids))
+        assert eventually(lambda: not any(alive(pid) for pid in pids))
     finally:
         successor.stop()
 

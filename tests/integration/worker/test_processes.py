@@ -21,6 +21,7 @@ from shared.db.heartbeats import list_workers
 from shared.db.jobs import JobRow, get_job
 from shared.queue import Publisher
 from tests.support.ports import free_ports
+from tests.support.processes import alive, children_of
 from tests.support.rows import add_job
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +45,8 @@ class Processes:
     def __init__(self, environment: dict[str, str], folder: Path, database: Database) -> None:
         self.environment, self.folder, self.database = environment, folder, database
         self.started: list[subprocess.Popen[bytes]] = []
-        self.ports = {"worker": free_ports(), "sweeper": free_ports()}
+        first = free_ports(2)
+        self.ports = {"worker": first, "sweeper": first + 1}
 
     def start(self, code: str, **settings: str) -> subprocess.Popen[bytes]:
         ports = {f"GRADUS_{name.upper()}_METRICS_PORT": str(port) for name, port in self.ports.items()}
@@ -145,7 +147,7 @@ def test_sigterm_gives_the_running_job_back_with_a_checkpoint(processes: Process
     processes.wait(job_id, lambda row: row.step >= 3)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=20) == 0
-    row = processes.wait(job_id, lambda row: row.status == "queued", seconds=1)
+    row = processes.wait(job_id, lambda row: row.status == "queued", seconds=5)
     assert row.last_checkpoint is not None
     assert row.attempt == row.attempt_base == 1
 
@@ -161,7 +163,7 @@ def test_a_killed_worker_takes_its_children_along_and_another_one_finishes_the_j
     processes.start(WORKER, GRADUS_WORKER_METRICS_PORT=str(free_ports()))
     row = processes.wait(job_id, finished, seconds=40)
     assert row.attempt == 2
-    assert [pid for pid in children if Path(f"/proc/{pid}").exists() and not is_zombie(pid)] == []
+    assert [pid for pid in children if alive(pid)] == []
     assert "gradus_job_leases_expired_total 1.0" in processes.metrics("sweeper")
 
 
@@ -192,17 +194,3 @@ def test_a_worker_that_lacks_a_server_says_which_setting_and_ends(processes: Pro
     worker = processes.start(WORKER, **{missing: ""})
     assert worker.wait(timeout=20) == 1
     assert missing in processes.logs()
-
-
-def children_of(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True

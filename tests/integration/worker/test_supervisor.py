@@ -23,6 +23,7 @@ from shared.db.job_leases import Claim, reap_expired
 from shared.db.jobs import JobRow, get_job, list_events, request_cancel, request_pause, resume
 from shared.db.registry import read_package
 from shared.lifecycle import JobKind
+from tests.support.processes import children_of, command_of
 from tests.support.rows import add_dataset, add_job
 
 FAKE = Path(__file__).resolve().parents[2] / "support" / "fake_trainer.py"
@@ -73,6 +74,11 @@ class Bench:
         with self.database.begin() as cx:
             return [event.cause for event in list_events(cx, job_id=job_id)]
 
+    def trainer_of(self, job_id: UUID) -> int:
+        """Return the process id of the child that has a job, as it said itself."""
+        told = [line for line in self.lines if line.endswith(f" has job {job_id}\n")]
+        return int(told[-1].removeprefix("fake trainer ").split()[0])
+
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
 
@@ -110,7 +116,7 @@ def test_a_job_runs_in_a_child_and_succeeds(bench: Bench):
     assert bench.supervisor.attend() == 1
     assert_whole(bench, bench.row(job_id))
     assert bench.causes(job_id) == ["created", "claimed", "finished"]
-    assert f"fake trainer has job {job_id}\n" in bench.lines
+    assert bench.trainer_of(job_id) != os.getpid()
     assert bench.count("gradus_job_claims_total", result="won") == 1
     finished = {"kind": "recommend", "outcome": "succeeded", "error_code": ""}
     assert bench.count("gradus_jobs_finished_total", **finished) == 1
@@ -133,7 +139,7 @@ def test_a_second_hint_does_not_wait_for_a_taken_slot(bench: Bench):
     bench.wait(job_id, lambda row: row.step > 2)
     began = time.monotonic()
     assert bench.supervisor.attend() == 0
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5  # the job runs for a second
 
 
 def test_a_data_set_is_read_while_a_training_holds_the_slot(bench: Bench):
@@ -183,8 +189,7 @@ def test_a_killed_child_goes_on_from_its_checkpoint(bench: Bench):
     job_id = bench.add(seconds_a_step=0.02)
     bench.attend()
     bench.wait(job_id, lambda row: row.step >= 12)
-    pid = next(child for child in children_of(os.getpid()) if job_is_run_by(child, bench))
-    os.kill(pid, signal.SIGKILL)
+    os.kill(bench.trainer_of(job_id), signal.SIGKILL)
     row = bench.wait(job_id, lambda row: row.status == "succeeded")
     assert row.attempt == 2
     assert_whole(bench, row)
@@ -278,20 +283,3 @@ def test_closing_the_nursery_leaves_no_child_behind(bench: Bench):
     bench.supervisor.attend()
     bench.nursery.close()
     assert [pid for pid in children_of(os.getpid()) if "fake_trainer" in command_of(pid)] == []
-
-
-def children_of(pid: int) -> list[int]:
-    own = Path(f"/proc/{pid}/task")
-    found: list[int] = []
-    for task in own.iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def command_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
-
-
-def job_is_run_by(pid: int, bench: Bench) -> bool:
-    idle = {child.pid for child in bench.nursery._idle}
-    return "fake_trainer" in command_of(pid) and pid not in idle
