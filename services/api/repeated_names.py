@@ -37,13 +37,13 @@ async def check_names(request: Request) -> None:
     """
     if "json" not in request.headers.get("content-type", ""):
         return
-    findings = list(islice(repeated_names(await request.body()), MOST_FINDINGS))
+    findings = repeated_names(await request.body())
     if findings:
         raise Refused(WHERE, code="invalid_request", findings=findings)
 
 
-def repeated_names(body: bytes) -> Iterator[Finding]:
-    """Yield the places in a JSON text whose names came several times in their object."""
+def repeated_names(body: bytes) -> list[Finding]:
+    """Return the places in a JSON text whose names came several times in their object, a bounded number."""
     repeating: list[tuple[dict[str, Any], Pairs]] = []
 
     def noted(pairs: Pairs) -> dict[str, Any]:
@@ -55,9 +55,10 @@ def repeated_names(body: bytes) -> Iterator[Finding]:
     try:
         whole = json.loads(body, object_pairs_hook=noted)
     except (ValueError, RecursionError):
-        return  # the parser behind says what is wrong
-    if repeating:
-        yield from _placed(whole, {id(found): pairs for found, pairs in repeating}) or [SOMEWHERE]
+        return []  # the parser behind says what is wrong
+    if not repeating:
+        return []
+    return _placed(whole, {id(found): pairs for found, pairs in repeating}) or [SOMEWHERE]
 
 
 def _placed(whole: Nest, repeating: dict[int, Pairs]) -> list[Finding]:
